@@ -1,0 +1,62 @@
+"""Coterie: recommendations a person can check. ``import coterie as ct``; names load when first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from coterie import similarity as similarity
+    from coterie.data.catalog import Catalog as Catalog
+    from coterie.data.dataset import Dataset as Dataset
+    from coterie.data.interactions import Interactions as Interactions
+    from coterie.data.readers import load as load
+    from coterie.data.vocabulary import Vocabulary as Vocabulary
+    from coterie.evaluation.leaderboard import compare as compare
+    from coterie.models.base import Explanation as Explanation
+    from coterie.models.base import Recommender as Recommender
+    from coterie.models.baselines import BiasBaseline as BiasBaseline
+    from coterie.models.baselines import Popularity as Popularity
+    from coterie.models.baselines import Random as Random
+    from coterie.models.item_knn import ItemKNN as ItemKNN
+    from coterie.models.registry import load_model as load_model
+    from coterie.models.user_knn import UserKNN as UserKNN
+
+# Public name -> module that defines it. Nothing is imported before it is asked for, so that
+# `import coterie` and `coterie --help` are quick.
+_PUBLIC = {
+    "load": "coterie.data.readers",
+    "Dataset": "coterie.data.dataset",
+    "Catalog": "coterie.data.catalog",
+    "Interactions": "coterie.data.interactions",
+    "Vocabulary": "coterie.data.vocabulary",
+    "Recommender": "coterie.models.base",
+    "Explanation": "coterie.models.base",
+    "Random": "coterie.models.baselines",
+    "Popularity": "coterie.models.baselines",
+    "BiasBaseline": "coterie.models.baselines",
+    "UserKNN": "coterie.models.user_knn",
+    "ItemKNN": "coterie.models.item_knn",
+    "load_model": "coterie.models.registry",
+    "compare": "coterie.evaluation.leaderboard",
+}
+_MODULES = ("similarity", "evaluation", "explore", "errors")
+
+__all__ = sorted([*_PUBLIC, *_MODULES])  # pyright: ignore
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(import_module(_PUBLIC[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"coterie.{name}")
+    else:
+        raise AttributeError(f"module 'coterie' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

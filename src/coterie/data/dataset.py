@@ -1,0 +1,96 @@
+"""Dataset: interactions, what is known about their items, and an account of how they were loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import polars as pl
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.errors import DataError
+
+# The five tables of MovieLens, in the order in which they are always shown.
+TABLES = ("movies", "ratings", "tags", "genome_tags", "genome_scores")
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What loading found.
+
+    Attributes
+    ----------
+    source : str
+        Name or path that was loaded.
+    tables : dict of str to int or None
+        Rows read of each table; None where the table is absent.
+    skipped : int
+        Lines skipped because of ``on_error="skip"``; `skipped_lines` shows the first ten.
+    merged : int
+        Rows that repeated a (user, item) pair and were merged.
+    notes : tuple of str
+        Anything else worth telling, a sentence each.
+    """
+
+    source: str = ""
+    tables: Mapping[str, int | None] = field(default_factory=dict)
+    skipped: int = 0
+    skipped_lines: tuple[str, ...] = ()
+    merged: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def absent(self) -> list[str]:
+        """Tables of MovieLens that the source does not have."""
+        return [table for table in TABLES if self.tables.get(table) is None]
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Interactions and the catalog of their items.
+
+    Attributes
+    ----------
+    ratings : Interactions or None
+        None where the source has no ratings table; use `interactions`, which then says so.
+    catalog : Catalog or None
+        None where nothing is known about the items.
+    report : LoadReport
+        Which tables were there, what was skipped or merged.
+    """
+
+    ratings: Interactions | None
+    catalog: Catalog | None = None
+    name: str = "dataset"
+    report: LoadReport = field(default_factory=LoadReport, repr=False)
+
+    @property
+    def interactions(self) -> Interactions:
+        """Who rated what."""
+        if self.ratings is None:
+            raise DataError(f"{self.name} has no ratings table; it was absent from {self.report.source}")
+        return self.ratings
+
+    def filter(
+        self,
+        genres: list[str] | None = None,
+        years: tuple[int, int] | None = None,
+        **conditions: Any,
+    ) -> Dataset:
+        """Only items of any of `genres` and of `years` (first and last, both included), then
+        `Interactions.filter(**conditions)`. The catalog keeps all its items."""
+        ratings = self.interactions
+        if genres or years:
+            if self.catalog is None:
+                raise DataError(f"{self.name} has no catalog, so it cannot be filtered by genre or year")
+            chosen = self.catalog.items
+            if genres:
+                wanted = {id for genre in genres for id in self.catalog.with_genre(genre)}
+                chosen = chosen.filter(pl.col("item").is_in(list(wanted)))
+            if years:
+                chosen = chosen.filter(pl.col("year").is_between(*years))
+            known = ratings.items.indices(chosen["item"], missing="skip")
+            ratings = ratings.filter(items=ratings.items.ids[known[known >= 0]])
+        return replace(self, ratings=ratings.filter(**conditions) if conditions else ratings)

@@ -1,0 +1,330 @@
+"""Interactions: who rated what, how, and when. The structure that everything passes through."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from coterie.data.vocabulary import Id, Vocabulary
+from coterie.errors import DataError, DataWarning, ParameterError
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Array = np.ndarray[tuple[int], np.dtype[Any]]
+Axis = Literal["users", "items"]
+Duplicates = Literal["last", "first", "mean", "max", "error"]
+
+
+class Rows(NamedTuple):
+    """Compressed rows for kernels: `indptr` int64 (n+1,), `indices` int32 (nnz,), `values` float32 (nnz,)."""
+
+    indptr: Array
+    indices: Array
+    values: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Interactions:
+    """A sparse users x items matrix of ratings with the ids of both sides.
+
+    Attributes
+    ----------
+    users, items : Vocabulary
+        Outside ids of the rows and of the columns.
+    indptr : int64 (n_users + 1,)
+        Row u is ``indptr[u]:indptr[u + 1]`` of the next three.
+    indices : int32 (nnz,)
+        Item row numbers, increasing and unique within a user.
+    values : float32 (nnz,)
+        Ratings; 1 everywhere where the source had none.
+    timestamps : int64 (nnz,) or None
+        Unix seconds.
+    """
+
+    users: Vocabulary
+    items: Vocabulary
+    indptr: Array = field(repr=False)
+    indices: Array = field(repr=False)
+    values: Array = field(repr=False)
+    timestamps: Array | None = field(default=None, repr=False)
+
+    # ---- making ------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: Any,
+        user: str,
+        item: str,
+        rating: str | None = None,
+        timestamp: str | None = None,
+        duplicates: Duplicates = "last",
+    ) -> Interactions:
+        """Interactions from a polars, pandas or Arrow frame, with the columns named by the caller.
+
+        Parameters
+        ----------
+        frame : polars.DataFrame, pandas.DataFrame, pyarrow.Table, or anything with the Arrow interface
+        user, item : str
+            Columns of ids, integers or text.
+        rating, timestamp : str or None
+            Column of ratings (None: every value is 1), and of times (Unix seconds, a datetime, or
+            ``YYYY-MM-DD HH:MM:SS`` text; None: no times).
+        duplicates : {"last", "first", "mean", "max", "error"}
+            What becomes of several rows for one (user, item): the last in time (in row order without
+            times), the first, their mean, the largest, or an error. Merged rows are counted in a `DataWarning`.
+
+        Raises
+        ------
+        DataError
+            A column is missing or of the wrong type, an id is missing, or a rating is not finite.
+        """
+        from coterie.data.readers import interactions_from_frame  # the frame's columns are the reader's business
+
+        return interactions_from_frame(frame, user, item, rating, timestamp, duplicates)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        users: Vocabulary,
+        items: Vocabulary,
+        user_index: Array,
+        item_index: Array,
+        values: Array | None = None,
+        timestamps: Array | None = None,
+        duplicates: Duplicates = "last",
+    ) -> Interactions:
+        """Interactions from parallel arrays of row numbers (coordinate form), in any order."""
+        if values is None:
+            values = np.ones(len(user_index), np.float32)
+        keys = [item_index, user_index] if timestamps is None else [timestamps, item_index, user_index]
+        order = np.lexsort(keys)
+        user_index, item_index = user_index[order], item_index[order]
+        values = values[order].astype(np.float32, copy=False)
+        timestamps = None if timestamps is None else timestamps[order].astype(np.int64, copy=False)
+        same = (user_index[1:] == user_index[:-1]) & (item_index[1:] == item_index[:-1])
+        if same.any():
+            n = int(same.sum())
+            at = int(same.argmax())
+            pair = f"user {users.ids[user_index[at]]!r}, item {items.ids[item_index[at]]!r}"
+            if duplicates == "error":
+                raise DataError(
+                    f"{n:,} rows repeat a (user, item) pair, the first for {pair}; "
+                    'choose duplicates="last", "first", "mean" or "max"'
+                )
+            warnings.warn(f"{n:,} rows repeat a (user, item) pair ({pair}, ...): kept the {duplicates}", DataWarning)
+            keep, values = _merge(same, values, duplicates)
+            user_index, item_index = user_index[keep], item_index[keep]
+            timestamps = None if timestamps is None else timestamps[keep]
+        indptr = np.zeros(len(users) + 1, np.int64)
+        np.cumsum(np.bincount(user_index, minlength=len(users)), out=indptr[1:])
+        return cls(users, items, indptr, item_index.astype(np.int32), values, timestamps)
+
+    # ---- looking -----------------------------------------------------------------------------------
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def nnz(self) -> int:
+        """Number of ratings."""
+        return len(self.indices)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.n_users, self.n_items
+
+    @cached_property
+    def scale(self) -> tuple[float, float]:
+        """Lowest and highest rating; (1, 1) where there are none."""
+        return (float(self.values.min()), float(self.values.max())) if self.nnz else (1.0, 1.0)
+
+    @cached_property
+    def mean(self) -> float:
+        """Mean rating; 0 where there are none."""
+        return float(self.values.mean(dtype=np.float64)) if self.nnz else 0.0
+
+    @cached_property
+    def by_item(self) -> Rows:
+        """The transpose: for each item the users who rated it, in increasing row number."""
+        t = self.to_scipy().tocsc()
+        return Rows(t.indptr.astype(np.int64), t.indices.astype(np.int32, copy=False), t.data)
+
+    def rows(self, axis: Axis = "users") -> Rows:
+        """Compressed rows with users (or items) as rows."""
+        if axis not in ("users", "items"):
+            raise ParameterError(f"axis must be 'users' or 'items', not {axis!r}")
+        return Rows(self.indptr, self.indices, self.values) if axis == "users" else self.by_item
+
+    def vocabulary(self, axis: Axis) -> Vocabulary:
+        """The ids along an axis."""
+        return self.users if axis == "users" else self.items
+
+    @cached_property
+    def user_index(self) -> Array:
+        """The user row number of every rating, int32 (nnz,)."""
+        return np.repeat(np.arange(self.n_users, dtype=np.int32), np.diff(self.indptr))
+
+    @cached_property
+    def user_counts(self) -> Array:
+        """Ratings per user, int64 (n_users,)."""
+        return np.diff(self.indptr)
+
+    @cached_property
+    def item_counts(self) -> Array:
+        """Ratings per item, int64 (n_items,)."""
+        return np.bincount(self.indices, minlength=self.n_items)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, matrix and times: equal data, equal fingerprint."""
+        digest = hashlib.sha256()
+        for vocabulary in (self.users, self.items):
+            ids = vocabulary.ids
+            digest.update("\0".join(ids.tolist()).encode() if vocabulary.kind == "str" else ids.tobytes())
+        for array in (self.indptr, self.indices, self.values, self.timestamps):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+    def to_scipy(self) -> sp.csr_matrix:
+        """The ratings as a SciPy CSR matrix (float32), sharing memory."""
+        import scipy.sparse as sp
+
+        matrix = sp.csr_matrix((self.values, self.indices, self.indptr), shape=self.shape, copy=False)
+        matrix.has_sorted_indices = True
+        matrix.has_canonical_format = True
+        return matrix
+
+    def to_frame(self) -> pl.DataFrame:
+        """A polars frame `user, item, rating[, timestamp]` in row order."""
+        columns = {
+            "user": pl.Series(self.users.ids[self.user_index]),
+            "item": pl.Series(self.items.ids[self.indices]),
+            "rating": pl.Series(np.asarray(self.values)),
+        }
+        if self.timestamps is not None:
+            columns["timestamp"] = pl.Series(np.asarray(self.timestamps))
+        return pl.DataFrame(columns)
+
+    # ---- reducing: each gives a new Interactions -----------------------------------------------------
+
+    def select(self, keep: Array, keep_vocabularies: bool = False) -> Interactions:
+        """Only the ratings where `keep` (bool (nnz,)) is true; users and items left without any fall
+        out of the vocabularies unless `keep_vocabularies`."""
+        indptr = np.zeros(self.n_users + 1, np.int64)
+        np.cumsum(np.bincount(self.user_index[keep], minlength=self.n_users), out=indptr[1:])
+        times = None if self.timestamps is None else self.timestamps[keep]
+        kept = replace(self, indptr=indptr, indices=self.indices[keep], values=self.values[keep], timestamps=times)
+        return kept if keep_vocabularies else kept._compact()
+
+    def _compact(self) -> Interactions:
+        """Without users and items that have no ratings."""
+        has_user, has_item = self.user_counts > 0, self.item_counts > 0
+        if has_user.all() and has_item.all():
+            return self
+        renumber = np.cumsum(has_item, dtype=np.int32) - 1
+        return replace(
+            self,
+            users=Vocabulary(self.users.ids[has_user], self.users.what),
+            items=Vocabulary(self.items.ids[has_item], self.items.what),
+            indptr=np.concatenate([np.zeros(1, np.int64), np.cumsum(self.user_counts[has_user])]),
+            indices=renumber[self.indices].astype(np.int32, copy=False),
+        )
+
+    def filter(
+        self,
+        users: Iterable[Id] | None = None,
+        items: Iterable[Id] | None = None,
+        first_users: int | None = None,
+        min_user_ratings: int = 1,
+        min_item_ratings: int = 1,
+        since: int | None = None,
+        until: int | None = None,
+        min_rating: float | None = None,
+        keep_vocabularies: bool = False,
+    ) -> Interactions:
+        """Ratings that meet every condition, tested in the order of the parameters, once each.
+
+        Parameters
+        ----------
+        users, items : ids to keep, or None for all
+        first_users : int or None
+            Only the first so many users in the order of their ids (the module's `USERS_N`).
+        min_user_ratings, min_item_ratings : int, at least 1
+            Fewest ratings of a user, then fewest of an item among what is left so far. Each is tested
+            once; `k_core` repeats until both hold. (The module's ``RATINGS_N_MIN = 20`` keeps items
+            with *more* than 20, so ``min_item_ratings=21``.)
+        since, until : int or None
+            Unix seconds, ``since <= t < until``.
+        min_rating : float or None
+            Lowest rating kept.
+        keep_vocabularies : bool
+            Keep users and items that have nothing left.
+        """
+        if min_user_ratings < 1 or min_item_ratings < 1:
+            raise ParameterError("min_user_ratings and min_item_ratings must be at least 1")
+        keep = np.ones(self.nnz, bool)
+        if users is not None:
+            chosen = np.zeros(self.n_users, bool)
+            chosen[self.users.indices(users)] = True
+            keep &= chosen[self.user_index]
+        if items is not None:
+            chosen = np.zeros(self.n_items, bool)
+            chosen[self.items.indices(items)] = True
+            keep &= chosen[self.indices]
+        if first_users is not None:
+            if first_users < 1:
+                raise ParameterError(f"first_users must be at least 1, not {first_users}")
+            keep &= np.argsort(np.argsort(self.users.ids, kind="stable"))[self.user_index] < first_users
+        if since is not None or until is not None:
+            if self.timestamps is None:
+                raise DataError("these interactions have no timestamps, so they cannot be filtered by time")
+            keep &= (self.timestamps >= since) if since is not None else True
+            keep &= (self.timestamps < until) if until is not None else True
+        if min_rating is not None:
+            keep &= self.values >= min_rating
+        if min_user_ratings > 1:
+            keep &= (np.bincount(self.user_index[keep], minlength=self.n_users) >= min_user_ratings)[self.user_index]
+        if min_item_ratings > 1:
+            keep &= (np.bincount(self.indices[keep], minlength=self.n_items) >= min_item_ratings)[self.indices]
+        return self.select(keep, keep_vocabularies)
+
+    def k_core(self, k: int) -> Interactions:
+        """The largest part in which every user and every item has at least k ratings (may be empty)."""
+        if k < 1:
+            raise ParameterError(f"k must be at least 1, not {k}")
+        keep, before = np.ones(self.nnz, bool), -1
+        while before != (before := int(keep.sum())):
+            keep &= (np.bincount(self.user_index[keep], minlength=self.n_users) >= k)[self.user_index]
+            keep &= (np.bincount(self.indices[keep], minlength=self.n_items) >= k)[self.indices]
+        return self.select(keep)
+
+
+def _merge(same: Array, values: Array, duplicates: Duplicates) -> tuple[Array, Array]:
+    """Which of the sorted rows to keep, and their values, where `same[j]` says that row j+1 repeats row j."""
+    starts = np.flatnonzero(np.concatenate([[True], ~same]))
+    ends = np.concatenate([starts[1:], [len(values)]]) - 1
+    match duplicates:
+        case "last":
+            return ends, values[ends]
+        case "first":
+            return starts, values[starts]
+        case "mean":
+            sums = np.add.reduceat(values.astype(np.float64), starts)
+            return ends, (sums / (ends - starts + 1)).astype(np.float32)
+        case "max":
+            return ends, np.maximum.reduceat(values, starts)
+    raise ParameterError(f"duplicates must be last, first, mean, max or error, not {duplicates!r}")

@@ -1,0 +1,171 @@
+"""Outside ids <-> row numbers. The only place that maps them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from coterie.errors import DataError, UnknownIdError
+
+Id = int | str
+IdArray = np.ndarray[tuple[int], np.dtype[Any]]
+
+# A direct lookup table is used while it has at most this many slots per id (or is small anyway).
+_TABLE_SLOTS_PER_ID = 16
+_TABLE_SMALL = 1 << 20
+
+
+class Vocabulary:
+    """An immutable, ordered set of outside ids; the row number of an id is its place in the order.
+
+    Parameters
+    ----------
+    ids : array (n,)
+        Unique ids, all integers (stored int64) or all text (stored as Python strings).
+    what : str
+        What the ids name ("user" or "item"); used in error messages.
+    """
+
+    def __init__(self, ids: IdArray | Sequence[Id], what: str = "id") -> None:
+        self.ids: IdArray = _as_ids(ids)
+        self.what = what
+
+    @classmethod
+    def from_column(cls, column: pl.Series, what: str = "id") -> tuple[Vocabulary, IdArray]:
+        """The sorted vocabulary of a column and the row number (int32) of each of its values."""
+        if column.null_count():
+            row = int(column.is_null().arg_max() or 0)
+            raise DataError(f"{what} id missing in row {row + 1} (column {column.name!r}); drop such rows first")
+        if column.dtype.is_integer():
+            values = column.cast(pl.Int64).to_numpy()
+        elif column.dtype in (pl.String, pl.Categorical) or isinstance(column.dtype, pl.Enum):
+            column = column.cast(pl.String)
+            words = column.unique().sort()
+            codes = column.cast(pl.Enum(words)).to_physical().cast(pl.Int32).to_numpy()
+            return cls(words.to_numpy().astype(object), what), codes
+        else:
+            raise DataError(
+                f"{what} ids must be integers or text, but column {column.name!r} is {column.dtype}; cast it first"
+            )
+        vocabulary = cls(np.unique(values), what)
+        return vocabulary, vocabulary.indices(values)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, (int, str, np.integer)) and int(self.indices([id], missing="skip")[0]) >= 0
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.kind == other.kind and np.array_equal(self.ids, other.ids)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Vocabulary({len(self):,} {self.kind} {self.what} ids)"
+
+    @property
+    def kind(self) -> Literal["int", "str"]:
+        """Whether the ids are integers or text."""
+        return "str" if self.ids.dtype == object else "int"
+
+    def parse(self, text: str) -> Id:
+        """An id typed as text (a command line, a URL) as this vocabulary's kind."""
+        if self.kind == "str":
+            return text
+        try:
+            return int(text)
+        except ValueError:
+            raise UnknownIdError(f"{self.what} ids here are integers; {text!r} is not one") from None
+
+    def index(self, id: Id) -> int:
+        """The row number of one id; an unknown id is an error that names it."""
+        return int(self.indices([id])[0])
+
+    def indices(
+        self, ids: IdArray | Iterable[Id] | pl.Series, missing: Literal["error", "skip"] = "error"
+    ) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        """Row numbers (int32) of many ids. Unknown ids raise, or give -1 with ``missing="skip"``."""
+        wanted = _as_query(ids)
+        wrong_kind = (wanted.dtype == object) != (self.kind == "str") and len(wanted) > 0
+        found = np.full(len(wanted), -1, np.int32) if wrong_kind else self._find(wanted)
+        if missing == "error" and len(found) and int(found.min()) < 0:
+            unknown = wanted[found < 0]
+            shown = ", ".join(repr(u) for u in unknown[:3].tolist())
+            more = f" and {len(unknown) - 3:,} more" if len(unknown) > 3 else ""
+            hint = f" ({self.what} ids here are {'integers' if self.kind == 'int' else 'text'})" if wrong_kind else ""
+            raise UnknownIdError(f"unknown {self.what} {shown}{more}{hint}")
+        return found
+
+    def _find(self, wanted: IdArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+        if self.kind == "str":
+            column = pl.Series(wanted.tolist(), dtype=pl.String)
+            codes = column.cast(self._enum, strict=False).to_physical().cast(pl.Int32)
+            return codes.fill_null(-1).to_numpy().astype(np.int32)
+        if self._table is not None:
+            low, table = self._table
+            place = wanted - low
+            inside = (place >= 0) & (place < len(table))
+            return np.where(inside, table[np.where(inside, place, 0)], np.int32(-1)) if len(table) else _nowhere(wanted)
+        order = self._order
+        ordered = self.ids if order is None else self.ids[order]
+        place = np.minimum(np.searchsorted(ordered, wanted), len(self) - 1)
+        row = place if order is None else order[place]
+        return np.where(ordered[place] == wanted, row, -1).astype(np.int32)
+
+    @cached_property
+    def _enum(self) -> pl.Enum:
+        return pl.Enum(self.ids.tolist())
+
+    @cached_property
+    def _order(self) -> IdArray | None:
+        """The permutation that sorts the ids; None where they are sorted already."""
+        return None if bool(np.all(self.ids[1:] > self.ids[:-1])) else np.argsort(self.ids, kind="stable")
+
+    @cached_property
+    def _table(self) -> tuple[int, IdArray] | None:
+        """(lowest id, row number by id - lowest), or None where the ids are spread too wide."""
+        if not len(self):
+            return 0, np.empty(0, np.int32)
+        low, high = int(self.ids.min()), int(self.ids.max())
+        if high - low >= max(_TABLE_SMALL, _TABLE_SLOTS_PER_ID * len(self)):
+            return None
+        table = np.full(high - low + 1, -1, np.int32)
+        table[self.ids - low] = np.arange(len(self), dtype=np.int32)
+        return low, table
+
+
+def _nowhere(wanted: IdArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+    return np.full(len(wanted), -1, np.int32)
+
+
+def _as_ids(ids: IdArray | Sequence[Id]) -> IdArray:
+    array = _as_query(ids)
+    if array.dtype != object:
+        array = array.astype(np.int64, copy=False)
+    if len(array) and len(np.unique(array)) != len(array):
+        raise DataError("ids of a vocabulary must be unique")
+    return array
+
+
+def _as_query(ids: IdArray | Iterable[Id] | pl.Series) -> IdArray:
+    """Ids as an int64 or object-of-str array; anything else is an error."""
+    if isinstance(ids, (str, int)):
+        raise TypeError(f"expected a sequence of ids, got the single id {ids!r}")
+    if isinstance(ids, pl.Series):
+        ids = ids.to_numpy()
+    array: IdArray = ids if isinstance(ids, np.ndarray) else np.asarray(list(ids))
+    if array.dtype.kind in "iu":
+        return array.astype(np.int64, copy=False)
+    if array.dtype.kind in "UOT" or array.size == 0:
+        values = array.tolist()
+        if all(isinstance(v, str) for v in values):
+            return np.array(values, dtype=object) if values else np.empty(0, np.int64)
+        if all(isinstance(v, (int, np.integer)) for v in values):
+            return np.array(values, dtype=np.int64)
+    offender = next((v for v in array.tolist() if not isinstance(v, (int, str))), array.dtype)
+    raise UnknownIdError(f"ids are integers or text, all of one kind; got {offender!r}")

@@ -1,0 +1,45 @@
+"""Every error a user can meet. A message says what is wrong, which value it was, and how to mend it."""
+
+
+class CoterieError(Exception):
+    """The parent of all errors that Coterie raises on purpose."""
+
+
+class ParameterError(CoterieError, ValueError):
+    """An argument or hyper-parameter is outside what it may be."""
+
+
+class DataError(CoterieError, ValueError):
+    """A file or frame cannot be read as ratings."""
+
+
+class UnknownIdError(CoterieError, LookupError):
+    """A user or item id that the data does not have."""
+
+
+class NotFittedError(CoterieError, RuntimeError):
+    """A model was asked before `fit`."""
+
+
+class CapabilityError(CoterieError, TypeError):
+    """A model was asked for something it does not do, such as ratings from a pure ranker."""
+
+
+class ArtifactError(CoterieError, OSError):
+    """A stored model or dataset is damaged, foreign, truncated or newer than this version."""
+
+
+class DownloadError(CoterieError, OSError):
+    """A dataset could not be fetched."""
+
+
+class MissingExtraError(CoterieError, ImportError):
+    """A feature needs a package of an optional extra."""
+
+
+class MemoryBudgetError(CoterieError, MemoryError):
+    """A computation would need more memory than the budget allows."""
+
+
+class DataWarning(UserWarning):
+    """Data was loaded, but something about it was counted and put right; the message says what."""

@@ -1,0 +1,33 @@
+"""How every kernel is compiled: without the GIL, cached on disk wherever there is a place to write."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Sums may be reordered and contracted (the vector units need that); NaN and infinity keep their meaning.
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+def kernel(function: F) -> F:
+    """Compile a serial loop over rows: `nogil`, cached. With NUMBA_DISABLE_JIT=1 it stays plain Python."""
+    options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "boundscheck": False}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # neither the package nor the user's cache folder can be written
+        folder = os.path.join(tempfile.gettempdir(), f"coterie-numba-{os.getuid() if hasattr(os, 'getuid') else 0}")
+        os.makedirs(folder, exist_ok=True)
+        numba.config.CACHE_DIR = folder
+        compiled = numba.njit(cache=True, **options)(function)
+    return compiled  # type: ignore[no-any-return]
+
+
+def inlined(function: F) -> F:
+    """Compile a helper that only kernels call."""
+    return numba.njit(nogil=True, fastmath=_FAST, inline="always")(function)  # type: ignore[no-any-return]

@@ -1,0 +1,59 @@
+"""The k best entries of each row of a dense block of scores: larger first, ties by smaller column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Up to this many rows NumPy answers, so that serving one person never waits for a compiler.
+_FEW_ROWS = 16
+
+
+def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
+    """The k best finite entries of each row.
+
+    Parameters
+    ----------
+    scores : float32 (n, m)
+        NaN and -inf mark entries that must not be returned.
+    k : int, at least 1
+
+    Returns
+    -------
+    indices : int32 (n, k), scores : float32 (n, k), counts : int64 (n,)
+        Row r has ``counts[r]`` valid entries, best first; the rest is -1 and -inf.
+    """
+    n, m = scores.shape
+    k = min(k, m)
+    indices = np.full((n, k), -1, np.int32)
+    values = np.full((n, k), -np.inf, np.float32)
+    counts = np.zeros(n, np.int64)
+    if k == 0:
+        return indices, values, counts
+    if n <= _FEW_ROWS:
+        for row in range(n):
+            best = top_k_row(scores[row], k)
+            counts[row] = len(best)
+            indices[row, : len(best)] = best
+            values[row, : len(best)] = scores[row, best]
+    else:
+        from coterie.kernels.topk_loops import select_rows
+
+        select_rows(scores, indices, values, counts)
+    return indices, values, counts
+
+
+def top_k_row(scores: Array, k: int) -> Array:
+    """Columns of the k best finite entries of one row (float32 (m,)), by NumPy alone."""
+    usable = np.where(np.isnan(scores), -np.inf, scores)
+    k = min(k, int(np.count_nonzero(usable > -np.inf)))
+    if k == 0:
+        return np.empty(0, np.int64)
+    threshold = np.partition(usable, -k)[-k]
+    above = np.flatnonzero(usable > threshold)
+    level = np.flatnonzero(usable == threshold)[: k - len(above)]
+    chosen = np.concatenate([above, level])
+    return chosen[np.lexsort((chosen, -usable[chosen]))]

@@ -1,0 +1,365 @@
+"""Recommender: a function from what a person liked to a score for every item, and all that follows from it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import polars as pl
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.data.vocabulary import Id
+from coterie.errors import CapabilityError, NotFittedError, ParameterError
+from coterie.kernels.topk import top_k_rows
+from coterie.models.parameters import Parameter, parameters_of
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Profile = Mapping[Id, float]
+
+# A block of scores is kept to about this size, so that it stays near the processor and memory stays bounded.
+_BLOCK_BYTES = 32 << 20
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an item has the score it has: ``score = base + sum of contributions``.
+
+    Attributes
+    ----------
+    user : id or None
+        None for a stranger.
+    item : id
+    score : float
+        What `score` gives for this item.
+    base : float
+        The part of the score that no single contribution carries.
+    contributions : polars.DataFrame
+        One row a contribution, largest magnitude first: `user` or `item` (the neighbour), `title`
+        where known, `similarity`, `rating` (the rating that counted), `contribution`.
+    summary : str
+        The same in a sentence.
+    """
+
+    user: Id | None
+    item: Id
+    score: float
+    base: float
+    contributions: pl.DataFrame = field(repr=False)
+    summary: str = ""
+
+
+class Recommender(ABC):
+    """A model from which recommendations come.
+
+    A subclass is a dataclass whose fields are its hyper-parameters (`parameters.Range` gives their
+    ranges and help); it writes `_fit` and `_score`, and where it can `_explain` and `_similarities`.
+    What `_fit` learns is stored in attributes that end in ``_``.
+
+    Attributes
+    ----------
+    train_ : Interactions
+        What the model was fitted on; the profiles of known users are its rows.
+    catalog_ : Catalog or None
+        What `fit` was told about the items.
+    """
+
+    name: ClassVar[str]
+    #: Whether scores are predicted ratings. An instance may decide it from its hyper-parameters.
+    predicts_ratings: bool = False
+
+    train_: Interactions
+    catalog_: Catalog | None
+
+    # ---- what a model writes -----------------------------------------------------------------------
+
+    @abstractmethod
+    def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
+        """Learn; set attributes that end in ``_``."""
+
+    @abstractmethod
+    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        """Scores, float32 (n, n_items), of profiles (n, n_items); `users` are their rows in `train_` or None.
+
+        NaN says that the model has nothing to say about an item; it is then not recommended.
+        """
+
+    def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
+        """Predicted ratings (n,) of pairs (``profiles[rows[j]]``, ``items[j]``); `rows` is increasing."""
+        return self._score(profiles, users)[rows, items]
+
+    def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        """Base, contributions (`user_index` or `item_index`, `similarity`, `rating`, `contribution`), a sentence."""
+        raise CapabilityError(f"{type(self).__name__} does not explain single scores")
+
+    def _similarities(self, items: Array) -> Array:
+        """Similarity, float32 (n, n_items), of the given items to all items."""
+        raise CapabilityError(f"{type(self).__name__} has no notion of similar items; ItemKNN has one")
+
+    # ---- fitting -----------------------------------------------------------------------------------
+
+    @classmethod
+    def parameters(cls) -> dict[str, Parameter]:
+        """The hyper-parameters: type, default, range and help of each."""
+        return parameters_of(cls)
+
+    def fit(self, train: Interactions, catalog: Catalog | None = None) -> Self:
+        """Learn from `train`; a second call starts afresh.
+
+        Raises
+        ------
+        ParameterError
+            A hyper-parameter is out of its range.
+        """
+        if not isinstance(train, Interactions):
+            raise TypeError(
+                f"fit takes Interactions, not {type(train).__name__}; "
+                "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
+            )
+        for parameter in self.parameters().values():
+            parameter.check(getattr(self, parameter.name), type(self).__name__)
+        for learned in [a for a in vars(self) if a.endswith("_")]:
+            delattr(self, learned)
+        self._fit(train, catalog)
+        self.train_, self.catalog_ = train, catalog
+        return self
+
+    def _fitted(self) -> Interactions:
+        if not hasattr(self, "train_"):
+            raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(interactions) first")
+        return self.train_
+
+    # ---- scores ------------------------------------------------------------------------------------
+
+    def score(self, profiles: sp.csr_matrix, users: Array | None = None) -> Array:
+        """Scores of all items for each profile.
+
+        Parameters
+        ----------
+        profiles : sparse (n, n_items)
+            A row of ratings a person, columns in the order of ``train_.items``.
+        users : int (n,) or None
+            Row numbers in `train_` where the profiles are those of known users, so that a neighbour
+            model does not count them as their own neighbour.
+
+        Returns
+        -------
+        float32 (n, n_items); NaN where the model has nothing to say.
+        """
+        import scipy.sparse as sp
+
+        train = self._fitted()
+        matrix = sp.csr_matrix(profiles, dtype=np.float32)
+        if matrix.shape[1] != train.n_items:
+            raise ParameterError(f"profiles have {matrix.shape[1]} columns, but the model knows {train.n_items} items")
+        if users is not None and len(users) != matrix.shape[0]:
+            raise ParameterError(f"{len(users)} users given for {matrix.shape[0]} profiles")
+        matrix.sort_indices()
+        return self._score(matrix, users)
+
+    def _blocks(self, n: int) -> Iterator[slice]:
+        size = max(1, min(1024, _BLOCK_BYTES // (4 * max(1, self.train_.n_items))))
+        return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+    def _profile(self, profile: Profile) -> sp.csr_matrix:
+        """A stranger's ratings as one row."""
+        import scipy.sparse as sp
+
+        if not isinstance(profile, Mapping):
+            raise TypeError(f"a profile maps item ids to ratings, such as {{2571: 5.0}}; got {type(profile).__name__}")
+        columns = self.train_.items.indices(list(profile))
+        values = np.array(list(profile.values()), np.float32)
+        if not np.isfinite(values).all():
+            item, rating = next((i, r) for i, r in profile.items() if not np.isfinite(r))
+            raise ParameterError(f"the rating of item {item!r} in the profile is {rating!r}; ratings are finite numbers")
+        order = np.argsort(columns)
+        indptr = np.array([0, len(columns)])
+        return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, self.train_.n_items))
+
+    # ---- recommendations ---------------------------------------------------------------------------
+
+    def recommend(
+        self,
+        users: Iterable[Id] | Id,
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: Iterable[Id] | None = None,
+    ) -> pl.DataFrame:
+        """The k best items for each known user.
+
+        Parameters
+        ----------
+        users : ids, or one id
+        k : int, at least 1
+            A user gets fewer rows where fewer items are left.
+        exclude_seen : bool
+            Leave out what the user has rated.
+        candidates : item ids or None
+            Only these items may be recommended.
+
+        Returns
+        -------
+        polars.DataFrame
+            `user, rank` (from 1), `item, score` and, where a catalog is known, `title`.
+        """
+        train = self._fitted()
+        ids = [users] if isinstance(users, (int, str, np.integer)) else list(users)
+        rows = train.users.indices(ids)
+        matrix = train.to_scipy()
+        allowed = self._allowed(candidates)
+        parts = []
+        for block in self._blocks(len(rows)):
+            profiles = matrix[rows[block]]
+            parts.append(self._top(profiles, rows[block], k, exclude_seen, allowed))
+        owner = np.concatenate([np.repeat(rows[b], p[2]) for b, p in zip(self._blocks(len(rows)), parts, strict=True)])
+        table = self._table(parts)
+        return table.insert_column(0, _id_series("user", train.users.ids[owner], train.users.kind))
+
+    def recommend_for(
+        self,
+        profile: Profile,
+        k: int = 10,
+        exclude_seen: bool = True,
+        candidates: Iterable[Id] | None = None,
+    ) -> pl.DataFrame:
+        """The k best items for a stranger who rated ``{item: rating}``: `rank, item, score[, title]`."""
+        self._fitted()
+        return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
+
+    def _allowed(self, candidates: Iterable[Id] | None) -> Array | None:
+        """bool (n_items,): which items may be recommended; None for all."""
+        if candidates is None:
+            return None
+        allowed = np.zeros(self.train_.n_items, bool)
+        allowed[self.train_.items.indices(list(candidates))] = True
+        return allowed
+
+    def _top(
+        self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
+    ) -> tuple[Array, Array, Array]:
+        if k < 1:
+            raise ParameterError(f"k must be at least 1, not {k}")
+        scores = self._score(profiles, users)
+        if exclude_seen:
+            scores[np.repeat(np.arange(len(scores)), np.diff(profiles.indptr)), profiles.indices] = -np.inf
+        if allowed is not None:
+            scores[:, ~allowed] = -np.inf
+        return top_k_rows(scores, k)
+
+    def _table(self, parts: list[tuple[Array, Array, Array]]) -> pl.DataFrame:
+        """Blocks of (indices, scores, counts) as `rank, item, score[, title]`."""
+        items, scores, ranks = [], [], []
+        for indices, values, counts in parts:
+            place = np.arange(indices.shape[1])
+            valid = place < counts[:, None]
+            items.append(indices[valid])
+            scores.append(values[valid])
+            ranks.append(np.broadcast_to(place + 1, indices.shape)[valid])
+        vocabulary = self.train_.items
+        index = np.concatenate(items) if items else np.empty(0, np.int32)
+        table = pl.DataFrame(
+            [
+                pl.Series("rank", np.concatenate(ranks) if ranks else [], pl.Int32),
+                _id_series("item", vocabulary.ids[index], vocabulary.kind),
+                pl.Series("score", np.concatenate(scores) if scores else [], pl.Float32),
+            ]
+        )
+        return self._with_titles(table, "item")
+
+    def _with_titles(self, table: pl.DataFrame, column: str) -> pl.DataFrame:
+        return table if self.catalog_ is None else table.with_columns(self.catalog_.titles(table[column]))
+
+    # ---- ratings -----------------------------------------------------------------------------------
+
+    def predict(self, user_ids: Iterable[Id], item_ids: Iterable[Id]) -> Array:
+        """Predicted ratings of pairs, float32 (n,), clipped to the scale of the training ratings.
+
+        Raises
+        ------
+        CapabilityError
+            The model ranks but does not predict ratings.
+        """
+        train = self._rates()
+        users, items = train.users.indices(user_ids), train.items.indices(item_ids)
+        if len(users) != len(items):
+            raise ParameterError(f"{len(users)} users and {len(items)} items; predict takes pairs")
+        order = np.argsort(users, kind="stable")
+        distinct, place = np.unique(users[order], return_inverse=True)
+        matrix = train.to_scipy()
+        predictions = np.empty(len(users), np.float32)
+        for block in self._blocks(len(distinct)):
+            start, stop = np.searchsorted(place, [block.start, block.stop])
+            rows = distinct[block]
+            pairs = order[start:stop]
+            predictions[pairs] = self._predict(matrix[rows], rows, place[start:stop] - block.start, items[pairs])
+        return np.clip(predictions, *train.scale)
+
+    def predict_for(self, profile: Profile, item_ids: Iterable[Id]) -> Array:
+        """Predicted ratings, float32 (n,), of items by a stranger who rated ``{item: rating}``."""
+        train = self._rates()
+        items = train.items.indices(item_ids)
+        predictions = self._predict(self._profile(profile), None, np.zeros(len(items), np.int64), items)
+        return np.clip(predictions, *train.scale).astype(np.float32)
+
+    def _rates(self) -> Interactions:
+        train = self._fitted()
+        if not self.predicts_ratings:
+            raise CapabilityError(f"{self!r} ranks items but does not predict ratings; use recommend")
+        return train
+
+    # ---- looking inside ----------------------------------------------------------------------------
+
+    def similar_items(self, items: Iterable[Id] | Id, k: int = 10) -> pl.DataFrame:
+        """The k items nearest to each given item: `item, rank, neighbor, similarity[, title]` (of the neighbour)."""
+        train = self._fitted()
+        if k < 1:
+            raise ParameterError(f"k must be at least 1, not {k}")
+        ids = [items] if isinstance(items, (int, str, np.integer)) else list(items)
+        rows = train.items.indices(ids)
+        similarities = self._similarities(rows)
+        similarities[np.arange(len(rows)), rows] = -np.inf
+        table = self._table([top_k_rows(similarities, k)]).rename({"item": "neighbor", "score": "similarity"})
+        counts = (table["rank"].to_numpy() == 1).cumsum() - 1 if len(rows) else np.empty(0, np.int64)
+        has_any = np.isfinite(similarities).any(axis=1)
+        owner = train.items.ids[rows[has_any]][counts]
+        return table.insert_column(0, _id_series("item", owner, train.items.kind))
+
+    def explain(self, user: Id | Profile, item: Id) -> Explanation:
+        """Why `item` has its score for a known user (an id) or a stranger (a profile)."""
+        train = self._fitted()
+        if isinstance(user, Mapping):
+            row, profile = None, self._profile(user)
+        else:
+            row = train.users.index(user)
+            profile = train.to_scipy()[row]
+        base, parts, summary = self._explain(profile, row, train.items.index(item))
+        for axis, vocabulary in (("user", train.users), ("item", train.items)):
+            if f"{axis}_index" in parts.columns:
+                ids = vocabulary.ids[parts[f"{axis}_index"].to_numpy()]
+                parts = parts.with_columns(_id_series(axis, ids, vocabulary.kind)).drop(f"{axis}_index")
+                parts = parts.select(axis, pl.exclude(axis))
+        if "item" in parts.columns:
+            parts = self._with_titles(parts, "item")
+        parts = parts.sort(pl.col("contribution").abs(), descending=True, maintain_order=True)
+        score = base + float(parts["contribution"].sum())
+        return Explanation(None if row is None else user, item, score, base, parts, summary)  # type: ignore[arg-type]
+
+    # ---- keeping -----------------------------------------------------------------------------------
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted model to a folder: arrays and a manifest, whole or not at all. `load_model` reads it."""
+        from coterie.artifact import save_model
+
+        self._fitted()
+        save_model(self, path)
+
+
+def _id_series(name: str, ids: Array, kind: str) -> pl.Series:
+    return pl.Series(name, ids.tolist() if kind == "str" else ids, pl.String if kind == "str" else pl.Int64)

@@ -1,0 +1,115 @@
+"""Hyper-parameters as data: a model's constructor signature is the one schema of its options.
+
+A field such as ``n_neighbors: Annotated[int, Range(1, help="...")] = 50`` is where command-line options,
+search spaces, HTTP validation and this module's checks all come from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import numbers
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from coterie.errors import ParameterError
+
+
+@dataclass(frozen=True)
+class Range:
+    """Closed range and help of a parameter; `search` is where a tuner looks, `log` how.
+
+    `low` and `high` may be None for no bound. Parameters of type Literal need only `help`.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    help: str = ""
+    search: tuple[float, float] | None = None
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One hyper-parameter of a model."""
+
+    name: str
+    type: type
+    default: Any
+    choices: tuple[Any, ...] | None
+    optional: bool
+    range: Range
+
+    def check(self, value: Any, owner: str) -> None:
+        """Raise `ParameterError` where `value` is not allowed."""
+
+        def refuse(remedy: str) -> None:
+            raise ParameterError(f"{owner}: {self.name} must be {remedy}, not {value!r}")
+
+        if value is None:
+            if not self.optional:
+                refuse(f"a value of type {self.type.__name__}")
+            return
+        if self.choices is not None:
+            if value not in self.choices:
+                refuse(f"one of {', '.join(map(repr, self.choices))}")
+            return
+        if self.type in (int, float):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isnan(value):
+                refuse("a number")
+            if self.type is int and value != int(value):
+                refuse("a whole number")
+            low, high = self.range.low, self.range.high
+            if (low is not None and value < low) or (high is not None and value > high):
+                refuse(_bounds(low, high))
+        elif not isinstance(value, self.type):
+            refuse(f"of type {self.type.__name__}")
+
+    def parse(self, text: str, owner: str) -> Any:
+        """The value that `text` (from a command line) stands for, checked."""
+        if self.optional and text.lower() in ("none", ""):
+            return None
+        value: Any = text
+        if self.choices is not None:
+            value = next((c for c in self.choices if str(c) == text), text)
+        elif self.type is bool:
+            value = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(text.lower())
+        elif self.type in (int, float):
+            try:
+                value = self.type(text)
+            except ValueError:
+                raise ParameterError(f"{owner}: {self.name} must be a number, not {text!r}") from None
+        self.check(value, owner)
+        return value
+
+
+def _bounds(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"at most {high}"
+    return f"at least {low}" if high is None else f"between {low} and {high}"
+
+
+def parameters_of(cls: type) -> dict[str, Parameter]:
+    """The hyper-parameters of a model class, by name, in the order of its signature."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        f.name: _parameter(f.name, hints[f.name], f.default)
+        for f in dataclasses.fields(cls)
+        if f.init
+    }
+
+
+def _parameter(name: str, hint: Any, default: Any) -> Parameter:
+    range_ = Range()
+    if get_origin(hint) is Annotated:
+        hint, *extras = get_args(hint)
+        range_ = next((e for e in extras if isinstance(e, Range)), range_)
+    optional = False
+    if get_origin(hint) in (Union, UnionType):
+        inner = [a for a in get_args(hint) if a is not NoneType]
+        optional = len(inner) < len(get_args(hint))
+        hint = inner[0]
+    choices = get_args(hint) if get_origin(hint) is Literal else None
+    kind = type(choices[0]) if choices else (get_origin(hint) or hint)
+    return Parameter(name, kind, default, choices, optional, range_)
