@@ -48,7 +48,7 @@ lock: $(BOOTSTRAP)  ## resolve the dependencies anew and write the lock files
 clean:  ## remove the environments and everything that was made
 	rm -rf .venv .venv-uv .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	rm -rf build dist coterie-demo bench-results
-	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- environments: made when their lock is newer than they are --------------------------------------
 
