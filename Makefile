@@ -39,7 +39,7 @@ test: lint  ## lint, all tests, and the kernels once more as plain Python
 bench: setup .venv-bench/.locked  ## measure against the peers, which live in .venv-bench
 	$(BIN)/python -m benchmarks
 
-lock: $(BOOTSTRAP)  ## resolve the dependencies anew and write the lock files
+lock: $(BOOTSTRAP)  ## bring the lock files in line with what is asked for (after a change of dependencies)
 	$(UV) pip compile $(COMPILE) --extra demo --extra dev -o requirements.lock pyproject.toml
 	echo uv | $(UV) pip compile $(COMPILE) -o requirements-uv.lock -
 	$(UV) pip compile $(COMPILE) -o benchmarks/requirements.lock benchmarks/requirements.in

@@ -120,7 +120,8 @@ class Interactions:
                     f"{n:,} rows repeat a (user, item) pair, the first for {pair}; "
                     'choose duplicates="last", "first", "mean" or "max"'
                 )
-            warnings.warn(f"{n:,} rows repeat a (user, item) pair ({pair}, ...): kept the {duplicates}", DataWarning)
+            message = f"{n:,} rows repeat a (user, item) pair ({pair}, ...): kept the {duplicates}"
+            warnings.warn(message, DataWarning, stacklevel=2)
             keep, values = _merge(same, values, duplicates)
             user_index, item_index = user_index[keep], item_index[keep]
             timestamps = None if timestamps is None else timestamps[keep]
@@ -132,10 +133,12 @@ class Interactions:
 
     @property
     def n_users(self) -> int:
+        """Number of users."""
         return len(self.users)
 
     @property
     def n_items(self) -> int:
+        """Number of items."""
         return len(self.items)
 
     @property
@@ -145,6 +148,7 @@ class Interactions:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """``(n_users, n_items)``."""
         return self.n_users, self.n_items
 
     @cached_property

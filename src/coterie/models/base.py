@@ -178,7 +178,7 @@ class Recommender(ABC):
         values = np.array(list(profile.values()), np.float32)
         if not np.isfinite(values).all():
             item, rating = next((i, r) for i, r in profile.items() if not np.isfinite(r))
-            raise ParameterError(f"the rating of item {item!r} in the profile is {rating!r}; ratings are finite numbers")
+            raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
         order = np.argsort(columns)
         indptr = np.array([0, len(columns)])
         return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, self.train_.n_items))

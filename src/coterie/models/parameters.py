@@ -93,11 +93,7 @@ def _bounds(low: float | None, high: float | None) -> str:
 def parameters_of(cls: type) -> dict[str, Parameter]:
     """The hyper-parameters of a model class, by name, in the order of its signature."""
     hints = get_type_hints(cls, include_extras=True)
-    return {
-        f.name: _parameter(f.name, hints[f.name], f.default)
-        for f in dataclasses.fields(cls)
-        if f.init
-    }
+    return {f.name: _parameter(f.name, hints[f.name], f.default) for f in dataclasses.fields(cls) if f.init}
 
 
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:
