@@ -1,11 +1,12 @@
-"""Model names and classes, nothing else."""
+"""Model names and classes; `load_model`, which needs to know them."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from os import PathLike, fspath
 from typing import TYPE_CHECKING
 
-from coterie.errors import ParameterError
+from coterie.errors import ArtifactError, ParameterError
 
 if TYPE_CHECKING:
     from coterie.models.base import Recommender
@@ -27,3 +28,45 @@ def model_class(name: str) -> type[Recommender]:
     module, cls = MODELS[name]
     found: type[Recommender] = getattr(import_module(f"coterie.models.{module}"), cls)
     return found
+
+
+def load_model(path: str | PathLike[str], verify: bool = True) -> Recommender:
+    """The fitted model that `Recommender.save` wrote to the folder `path`.
+
+    Parameters
+    ----------
+    verify : bool
+        Compare the checksum of every file. Without it only sizes and structure are looked at.
+
+    Returns
+    -------
+    Recommender
+        Equal to the saved one; its arrays are memory-mapped from the folder and read-only.
+
+    Raises
+    ------
+    ArtifactError
+        The folder is absent, foreign, damaged or truncated, or was written by a newer version.
+    """
+    from coterie.artifact import read_model
+
+    stored = read_model(path, verify)
+    where = f"the model at {fspath(path)} was written by Coterie {stored.manifest['coterie']} and"
+    if stored.name not in MODELS:
+        raise ArtifactError(
+            f"{where} is a {stored.name!r} ({stored.cls}), which this version does not have; "
+            f"upgrade coterie. There are {', '.join(MODELS)}"
+        )
+    cls = model_class(stored.name)
+    known = cls.parameters()
+    for name, value in stored.parameters.items():
+        if name not in known:
+            raise ArtifactError(f"{where} has a hyper-parameter {name!r} that {cls.__name__} lacks; upgrade coterie")
+        try:
+            known[name].check(value, cls.__name__)
+        except ParameterError as error:
+            raise ArtifactError(f"{where} does not fit this version: {error}; upgrade coterie") from error
+    model = cls(**stored.parameters)
+    for name, value in stored.state.items():
+        setattr(model, name, value)
+    return model
