@@ -1,0 +1,128 @@
+"""What metrics are computed from, and what a metric is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from coterie.errors import ParameterError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Kind = Literal["rating", "ranking", "catalogue"]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a model recommended to n users, and what of it was right. K is the length of the lists.
+
+    Attributes
+    ----------
+    items : int32 (n, K)
+        Row numbers of the recommended items, best first; -1 where a list ended early.
+    hits : bool (n, K)
+        Whether the item is one of the user's relevant test items.
+    n_relevant : int64 (n,)
+        Relevant test items of each user, at least 1.
+    n_items : int
+        Items in the catalogue.
+    """
+
+    items: Array
+    hits: Array
+    n_relevant: Array
+    n_items: int
+
+    @classmethod
+    def of(cls, items: Array, relevant: Array, n_items: int) -> Ranking:
+        """From lists (int (n, K), -1 for nothing) and relevance (bool (n, n_items)): for small and hand-made cases."""
+        hits = np.take_along_axis(relevant, np.maximum(items, 0), axis=1) & (items >= 0)
+        return cls(items, hits, relevant.sum(axis=1), n_items)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predicted beside actual ratings.
+
+    Attributes
+    ----------
+    user : int (m,)
+        Which of the n tested users gave the rating, increasing.
+    actual, predicted : float (m,)
+    n_users : int
+    """
+
+    user: Array
+    actual: Array
+    predicted: Array
+    n_users: int
+
+
+class PerUser(NamedTuple):
+    """A metric before averaging: ``values`` (n,) of each user and their ``weights`` (n,) in the mean."""
+
+    values: Array
+    weights: Array
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A registered metric.
+
+    Attributes
+    ----------
+    function : callable
+        ``(Ranking, k)`` or ``(Predictions)`` to `PerUser`; of the kind "catalogue", to a single number.
+    larger_is_better : bool
+    title : str
+        The name in words.
+    variant : str
+        Which of the formulas in use this is.
+    finish : callable
+        Applied to the weighted mean over users, such as the root of RMSE.
+    """
+
+    name: str
+    kind: Kind
+    function: Callable[..., Any]
+    larger_is_better: bool
+    title: str
+    variant: str
+    finish: Callable[[Array], Array] = np.asarray
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A metric and, for lists, the length k at which they are cut."""
+
+    metric: Metric
+    k: int | None
+
+    @property
+    def name(self) -> str:
+        """As `parse` reads it."""
+        return self.metric.name if self.k is None else f"{self.metric.name}@{self.k}"
+
+    @property
+    def title(self) -> str:
+        """The name in words."""
+        return self.metric.title if self.k is None else f"{self.metric.title} of the first {self.k}"
+
+    def per_user(self, answer: Ranking | Predictions) -> PerUser:
+        """The metric of every user; `ParameterError` for a metric of the whole catalogue."""
+        if self.metric.kind == "catalogue":
+            raise ParameterError(f"{self.name} belongs to the whole catalogue and has no value of a single user")
+        found: PerUser = self._call(answer)
+        return found
+
+    def value(self, answer: Ranking | Predictions) -> float:
+        """The metric over all users."""
+        if self.metric.kind == "catalogue":
+            return float(self._call(answer))
+        values, weights = self.per_user(answer)
+        return float(self.metric.finish(np.average(values, weights=weights)))
+
+    def _call(self, answer: Ranking | Predictions) -> Any:
+        return self.metric.function(answer) if self.k is None else self.metric.function(answer, self.k)
