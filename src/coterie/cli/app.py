@@ -1,0 +1,111 @@
+"""The `coterie` command: which commands there are, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+import coterie
+from coterie.cli import compare, data, doctor, models, similar
+from coterie.cli.options import flags, model_named_in, spelled_out
+from coterie.cli.output import complain
+from coterie.errors import CoterieError
+from coterie.models.registry import MODELS
+
+_COMMANDS: dict[str, list[Callable[..., Any]]] = {
+    "Start": [models.demo, doctor.doctor],
+    "Look": [similar.similar],
+    "Recommend": [models.fit, models.recommend, models.predict, models.explain, compare.compare],
+}
+# Errors leave with 1, usage errors with 2 (typer's choice), an interrupt with what shells expect of it.
+_FAILED, _INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (default: that of this process) and give its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if _command(given) == "compare":
+        given = compare.with_options_attached(given)
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = typer.main.get_command(build(given)).main(given, prog_name="coterie", standalone_mode=False)
+            sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:  # whoever read the answer has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if "--debug" in given:
+            raise
+        if given:
+            complain("error", _message(error, given))
+        return error.exit_code if isinstance(error, typer.TyperException) else _FAILED
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The application, in which the command that `arguments` name has the options of its model."""
+    app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich")
+    app.callback()(_everywhere)
+    model = _model(arguments)
+    for panel, commands in _COMMANDS.items():
+        for command in commands:
+            own = model if command.__name__ == _command(arguments) else None
+            app.command(rich_help_panel=panel)(spelled_out(command, own))
+    app.add_typer(data.app(), name="data", rich_help_panel="Look")
+    return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"coterie {coterie.__version__}\n")
+        raise typer.Exit
+
+
+def _everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+) -> None:
+    """Recommendations a person can check.
+
+    Load ratings, look at them, compare methods, recommend, explain. Every command takes --json.
+    """
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    return next((word for word in arguments if not word.startswith("-")), None)
+
+
+def _model(arguments: Sequence[str]) -> str | None:
+    command = _command(arguments)
+    return None if command is None else model_named_in(arguments[arguments.index(command) :])
+
+
+def _message(error: Exception, arguments: Sequence[str]) -> str:
+    """What to say of an error, in one line."""
+    if isinstance(error, (CoterieError, OSError)):
+        return str(error)
+    if not isinstance(error, typer.TyperException):
+        return f"{type(error).__name__}: {error} (not foreseen; --debug shows where)"
+    message = error.format_message()
+    if hasattr(error, "possibilities"):  # an unknown option
+        model = _model(arguments)
+        if model is not None:
+            message += f"; options of {model}: {flags(model) or 'none'}"
+        elif _command(arguments) == "fit":
+            message += f"; which there are depends on the model: {', '.join(MODELS)}"
+    context = getattr(error, "ctx", None)
+    return message if context is None else f"{message} (see `{context.command_path} --help`)"
+
+
+def _show_warning(message: Warning | str, *rest: Any, **named: Any) -> None:
+    complain("warning", message)

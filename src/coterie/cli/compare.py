@@ -1,0 +1,116 @@
+"""Which method is best on these ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coterie.cli.options import DataArgument, HyperParameters, flag, settings
+from coterie.cli.output import Output, Side, cell, table
+from coterie.errors import ParameterError
+from coterie.models.registry import MODELS, model_class
+
+if TYPE_CHECKING:
+    from coterie.evaluation.leaderboard import Leaderboard, Row
+    from coterie.models.base import Recommender
+
+
+def compare(
+    data: DataArgument,
+    out: Output,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME",
+            help=f"A model to compare ({', '.join(MODELS)}), its own options after it: -m item-knn --n-neighbors 40. "
+            "Repeat; none means all.",
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What is held out: time, random, leave-last-1-out ..."),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="ndcg@10, recall@20, rmse ...; the first decides. Repeat.")
+    ] = None,
+    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="Length of lists where a metric does not say.")] = 10,
+    relevant_from: Annotated[
+        float | None, typer.Option(metavar="RATING", help="Held-out ratings from this on are relevant.")
+    ] = None,
+    random_state: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of the split and the intervals.")] = 0,
+) -> int:
+    """Compare models on the same split: who leads, and which differences are noise."""
+    import coterie as ct
+
+    contestants = [_contestant(text) for text in model] if model else None
+    board = ct.compare(
+        data.load(),
+        models=contestants,
+        split=split,
+        metrics=metric or None,
+        k=k,
+        relevant_from=relevant_from,
+        random_state=random_state,
+        progress=not out.as_json,
+    )
+    out.show(board.to_dict(), cell(str(board.split)), _picture(board), *map(cell, [*board.words(), *board.notes]))
+    return 1 if all(row.error for row in board.rows) else 0
+
+
+def with_options_attached(arguments: Sequence[str]) -> list[str]:
+    """The command line with each model's own options folded into the model that they follow.
+
+    ``-m item-knn --n-neighbors 40`` becomes ``-m "item-knn:n_neighbors=40"``, so that several models
+    may each have options of their own.
+    """
+    folded: list[str] = []
+    place, own = -1, dict[str, str]()  # where the latest model stands, and its options
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name in own:
+            text = value if equals else next(words, "")
+            folded[place] += f"{',' if ':' in folded[place] else ':'}{own[name]}={text}"
+            continue
+        folded += ["--model", value] if name == "--model" and equals else [word]
+        if len(folded) > 1 and folded[-2] in ("-m", "--model"):
+            place = len(folded) - 1
+            own = {flag(p): p for p in model_class(folded[-1]).parameters()} if folded[-1] in MODELS else {}
+    return folded
+
+
+def _contestant(text: str) -> Recommender:
+    """The model that ``item-knn:n_neighbors=40,similarity=cosine`` names."""
+    name, _, given = text.partition(":")
+    hyper_parameters = HyperParameters()
+    for pair in given.split(",") if given else []:
+        option, equals, value = pair.partition("=")
+        if not equals:
+            raise ParameterError(f"--model {text!r}: write options as {name}:option=value,option=value")
+        hyper_parameters[option.strip().replace("-", "_")] = value.strip()
+    return model_class(name)(**settings(name, hyper_parameters))
+
+
+def _picture(board: Leaderboard) -> Any:
+    figures: dict[str, Side] = {name: "right" for name in [*(m.name for m in board.measures), "fit_s"]}
+    made = table(None, model="left", **figures, standing="left")
+    for row in board.rows:
+        seconds = "-" if row.fit_seconds is None else f"{row.fit_seconds:.2f}"
+        values = [_value(board, row, measure.name) for measure in board.measures]
+        made.add_row(cell(row.model), *values, seconds, cell(row.error or board.verdict(row)))
+    return made
+
+
+def _value(board: Leaderboard, row: Row, name: str) -> str:
+    """A metric; the first one with its interval below."""
+    estimate = row.estimates.get(name)
+    if estimate is None:
+        return "-"
+    text = f"{estimate.value:.4f}"
+    if name == board.primary.name and estimate.low is not None:
+        text += f"\n{estimate.low:.3f}–{estimate.high:.3f}"
+    return text

@@ -1,0 +1,231 @@
+"""Fit, recommend, predict, explain, and the demo: what a model does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions
+from coterie.cli.output import Output, UsageError, cell, counted, frame_table, stderr, stdout, working
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from coterie.data.vocabulary import Id
+    from coterie.models.base import Explanation, Recommender
+
+Rated = Annotated[
+    list[str] | None,
+    typer.Option("--rated", metavar="ITEM=RATING", help='What a stranger rated, such as "Toy Story (1995)=5"; repeat.'),
+]
+K = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many.")]
+_ITEM = "An id or a title."
+
+
+def demo(
+    data: DataOptions,
+    out: Output,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the report and its pictures go.")
+    ] = Path("coterie-demo"),
+) -> None:
+    """The main job on real ratings, from loading them to a report with pictures."""
+    from coterie.cli.demo import run_demo
+
+    run_demo(folder, data.data, stderr() if out.as_json else stdout())
+    if out.as_json:
+        out.show({"report": str(folder / "report.html")})
+
+
+def fit(
+    model: ModelArgument,
+    data: DataArgument,
+    out: Output,
+    folder: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the fitted model goes.")],
+) -> None:
+    """Fit a model and keep it in a folder, for `--model FOLDER`."""
+    from coterie.cli.sources import fit_model
+
+    dataset = data.load()
+    start = time.perf_counter()
+    fitted = fit_model(model.model, model.hyper_parameters, dataset)
+    seconds = time.perf_counter() - start
+    with working(f"Saving {folder}"):
+        fitted.save(folder)
+    document = {**_about(fitted), "data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder)}
+    shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
+    out.show(document, cell(f"{fitted!r}\nfitted to {shape} in {seconds:.1f} s and saved to {folder}"))
+
+
+def recommend(
+    model: ModelOptions,
+    data: DataOptions,
+    out: Output,
+    users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of known users.")] = None,
+    rated: Rated = None,
+    k: K = 10,
+    include_seen: Annotated[bool, typer.Option("--include-seen", help="Also what was rated already.")] = False,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option("--candidate", metavar="ITEM", help="Only this item and others so named; repeat."),
+    ] = None,
+) -> None:
+    """The best items for users of the data, or for a stranger who says what they like.
+
+    Example: coterie recommend --rated "Toy Story (1995)=5" --rated "Heat=2"
+    """
+    from coterie.cli.sources import find_item, obtain_model, parse_profile
+
+    if bool(users) == bool(rated):
+        raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
+    fitted = obtain_model(model, data)
+    train = fitted.train_
+    among = [find_item(text, train.items, fitted.catalog_) for text in candidate] if candidate else None
+    if users:
+        ids = [train.users.parse(text) for text in users]
+        found = fitted.recommend(ids, k=k, exclude_seen=not include_seen, candidates=among)
+        whom: dict[str, Any] = {"users": ids}
+        title = f"For user {ids[0]}" if len(ids) == 1 else "For these users"
+    else:
+        profile = parse_profile(rated or [], fitted)
+        found = fitted.recommend_for(profile, k=k, exclude_seen=not include_seen, candidates=among)
+        whom = {"profile": profile}
+        title = "For someone who rated " + ", ".join(f"{_name(fitted, i)} {r:g}" for i, r in profile.items())
+    shown = found.drop("user") if users and len(users) == 1 else found
+    pictures = [frame_table(_title_early(shown), cell(f"{title}, by {fitted.name}"))] if len(found) else []
+    notes = [] if len(found) else ["Nothing is left to recommend."]
+    out.show({**_about(fitted), **whom, "recommendations": found}, *pictures, *notes)
+
+
+def predict(
+    model: ModelOptions,
+    data: DataOptions,
+    out: Output,
+    who_and_what: Annotated[
+        list[str], typer.Argument(metavar="[USER] ITEM...", help="A user id (none with --rated), then ids or titles.")
+    ],
+    rated: Rated = None,
+) -> None:
+    """The ratings that a person would give to items."""
+    import polars as pl
+
+    from coterie.cli.sources import obtain_model
+
+    _enough(who_and_what, rated, "predict")
+    fitted = obtain_model(model, data)
+    who, items = _person(fitted, who_and_what, rated)
+    ratings = fitted.predict_for(who, items) if isinstance(who, dict) else fitted.predict([who] * len(items), items)
+    titles = [] if fitted.catalog_ is None else [fitted.catalog_.titles(items)]
+    actual = who if isinstance(who, dict) else _ratings_of(fitted, who)
+    given = pl.Series("rated", [actual.get(item) for item in items], pl.Float32)
+    found = pl.DataFrame([pl.Series("item", items), *titles, pl.Series("prediction", ratings), given])
+    title = f"Predicted by {fitted.name} for " + ("a stranger" if isinstance(who, dict) else f"user {who}")
+    document = {**_about(fitted), **_whom(who), "predictions": found}
+    out.show(document, frame_table(found if any(given.is_not_null()) else found.drop("rated"), title, decimals=2))
+
+
+def explain(
+    model: ModelOptions,
+    data: DataOptions,
+    out: Output,
+    who_and_what: Annotated[
+        list[str], typer.Argument(metavar="[USER] ITEM", help="A user id (none with --rated), then an id or a title.")
+    ],
+    rated: Rated = None,
+    k: K = 10,
+) -> None:
+    """Why an item has the score it has for a person: contributions that add up."""
+    from coterie.cli.sources import obtain_model
+
+    _enough(who_and_what, rated, "explain")
+    if len(who_and_what) > (1 if rated else 2):
+        raise UsageError(f"explain takes one item, not {', '.join(map(repr, who_and_what[0 if rated else 1 :]))}")
+    fitted = obtain_model(model, data)
+    who, [item] = _person(fitted, who_and_what, rated)
+    explanation = fitted.explain(who, item)
+    document = {
+        **_about(fitted),
+        **_whom(who),
+        "item": item,
+        "title": _title(fitted, item),
+        "score": explanation.score,
+        "base": explanation.base,
+        "contributions": explanation.contributions,
+        "summary": explanation.summary,
+    }
+    whom = "a stranger" if isinstance(who, dict) else f"user {who}"
+    heading = f"Why {_name(fitted, item)} scores {explanation.score:.4f} for {whom}, by {fitted.name}"
+    out.show(document, cell(heading), cell(explanation.summary), _account(explanation, k))
+
+
+# ---- what these share -----------------------------------------------------------------------------------
+
+
+def _about(model: Recommender) -> dict[str, Any]:
+    train = model.train_
+    return {
+        "model": model.name,
+        "hyper_parameters": {name: getattr(model, name) for name in model.parameters()},
+        "fitted_to": {"users": train.n_users, "items": train.n_items, "ratings": train.nnz},
+    }
+
+
+def _whom(who: Id | dict[Id, float]) -> dict[str, Any]:
+    return {"profile": who} if isinstance(who, dict) else {"user": who}
+
+
+def _title(model: Recommender, item: Id) -> str | None:
+    return None if model.catalog_ is None else model.catalog_.titles([item])[0]
+
+
+def _name(model: Recommender, item: Id) -> str:
+    return _title(model, item) or f"item {item}"
+
+
+def _ratings_of(model: Recommender, user: Id) -> dict[Id, float]:
+    train = model.train_
+    row = train.users.index(user)
+    part = slice(train.indptr[row], train.indptr[row + 1])
+    return dict(zip(train.items.ids[train.indices[part]].tolist(), train.values[part].tolist(), strict=True))
+
+
+def _enough(words: list[str], rated: list[str] | None, command: str) -> None:
+    if len(words) < (1 if rated else 2):
+        raise UsageError(
+            f'{command} takes a user id and an item; for a stranger, an item and --rated "Toy Story (1995)=5" ...'
+        )
+
+
+def _person(model: Recommender, words: list[str], rated: list[str] | None) -> tuple[Id | dict[Id, float], list[Id]]:
+    """Whom a command is about, and the items."""
+    from coterie.cli.sources import find_item, parse_profile
+
+    who: Id | dict[Id, float]
+    who = parse_profile(rated, model) if rated else model.train_.users.parse(words[0])
+    texts = words if rated else words[1:]
+    return who, [find_item(text, model.train_.items, model.catalog_) for text in texts]
+
+
+def _title_early(found: pl.DataFrame) -> pl.DataFrame:
+    """Numbers last, so that they stand together beside the titles."""
+    return found.select(*[name for name in found.columns if name != "score"], "score")
+
+
+def _account(explanation: Explanation, k: int) -> Any:
+    """Base, the k largest contributions, the rest, and their sum."""
+    parts = explanation.contributions
+    if not len(parts):
+        return ""
+    first = [name for name in ("user", "item", "title") if name in parts.columns]
+    parts = parts.select(*first, *[n for n in parts.columns if n not in (*first, "contribution")], "contribution")
+    made = frame_table(parts.head(k))
+    blank = [""] * (parts.width - 2)
+    rest = parts["contribution"][k:]
+    if len(rest):
+        made.add_row(f"{len(rest):,} more", *blank, cell(float(rest.sum())))
+    made.add_row("base", *blank, cell(explanation.base))
+    made.add_row("score", *blank, cell(explanation.score), style="bold")
+    return made

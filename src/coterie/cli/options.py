@@ -1,0 +1,245 @@
+"""Options of commands: groups that several commands share, and those that a model's signature brings.
+
+A command is a function with typed arguments. An argument whose type is a dataclass stands for all the
+dataclass's fields, and a field of type `HyperParameters` for the options of the model that the command line
+names. `spelled_out` writes them all into the command's signature, which is where typer reads them, so that
+every option is declared once: shared ones here, a model's in its constructor.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from datetime import datetime
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from coterie.errors import ParameterError
+from coterie.models.registry import MODELS, model_class
+
+if TYPE_CHECKING:
+    from coterie.data.dataset import Dataset
+    from coterie.models.parameters import Parameter
+
+
+class HyperParameters(dict[str, str]):
+    """Hyper-parameters as typed, by name; which there are depends on the model."""
+
+
+def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callable[..., Any]:
+    """`command` with its option groups replaced by their fields, and with the options of `model`."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
+    takes_model = any("hyper_parameters" in get_type_hints(group) for group in groups.values())
+    own = model_class(model).parameters() if model is not None and takes_model else {}
+    spelled: list[inspect.Parameter] = []
+    for name, parameter in inspect.signature(command).parameters.items():
+        if name in groups:
+            spelled += _fields(groups[name], own, f"Options of {model}")
+        else:
+            spelled.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
+
+    @wraps(command)
+    def gathered(**given: Any) -> Any:
+        hyper_parameters = HyperParameters({p: given.pop(p) for p in own if p in given})
+        for name, group in groups.items():
+            values = {f.name: given.pop(f.name) for f in fields(group) if f.name in given}
+            if "hyper_parameters" in {f.name for f in fields(group)}:
+                values["hyper_parameters"] = hyper_parameters
+            given[name] = group(**values)
+        return command(**given)
+
+    gathered.__signature__ = inspect.Signature(spelled)  # type: ignore[attr-defined]
+    gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in spelled}
+    return gathered
+
+
+def _fields(group: Any, own: dict[str, Parameter], panel: str) -> Iterator[inspect.Parameter]:
+    for name, hint in get_type_hints(group, include_extras=True).items():
+        if hint is HyperParameters:
+            for parameter in own.values():
+                yield _option(parameter.name, _of_model(parameter, panel), _typed(parameter.default))
+        else:
+            f = next(f for f in fields(group) if f.name == name)
+            made = MISSING if f.default_factory is MISSING else f.default_factory()
+            yield _option(name, hint, made if f.default is MISSING else f.default)
+
+
+def _option(name: str, hint: Any, default: Any) -> inspect.Parameter:
+    default = inspect.Parameter.empty if default is MISSING else default
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=hint)
+
+
+# ---- options of a model -------------------------------------------------------------------------------
+
+
+@dataclass
+class ModelArgument:
+    """A model to fit."""
+
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help=f"One of {', '.join(MODELS)}. `coterie fit MODEL --help` lists its options."
+        ),
+    ]
+    hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
+
+
+@dataclass
+class ModelOptions:
+    """A model to fit by its name, or a folder with a fitted one."""
+
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="NAME|FOLDER",
+            help=f"What recommends: a model to fit now ({', '.join(MODELS)}), or a folder from `coterie fit`.",
+            rich_help_panel="Model",
+        ),
+    ] = "item-knn"
+    hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
+
+
+def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:
+    """Hyper-parameters as values, checked against the constructor of `model`."""
+    known = model_class(model).parameters()
+    values = {}
+    for name, text in hyper_parameters.items():
+        if name not in known:
+            raise ParameterError(f"{model} has no option {flag(name)}; it has {flags(model) or 'none'}")
+        values[name] = known[name].parse(text, model)
+    return values
+
+
+def model_named_in(arguments: Sequence[str]) -> str | None:
+    """The registered model whose options a command line may use."""
+    if "fit" in arguments[:1]:
+        return next((text for text in arguments if text in MODELS), None)
+    named: str = ModelOptions.model
+    for before, text in zip(["", *arguments], arguments, strict=False):
+        if before in ("--model", "-m"):
+            named = text
+        elif text.startswith("--model="):
+            named = text.removeprefix("--model=")
+    return named if named in MODELS else None
+
+
+def flag(name: str) -> str:
+    """The option of a parameter: ``n_neighbors`` is ``--n-neighbors``."""
+    return "--" + name.replace("_", "-")
+
+
+def flags(model: str) -> str:
+    """The options of a model, joined by commas."""
+    return ", ".join(map(flag, model_class(model).parameters()))
+
+
+def _typed(value: Any) -> str:
+    """A parameter's value as a person types it."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+
+
+def _of_model(parameter: Parameter, panel: str) -> Any:
+    """The annotation that makes typer read a hyper-parameter, as text that the parameter parses itself."""
+    low, high = parameter.range.low, parameter.range.high
+    if parameter.choices is not None:
+        values = "|".join(map(_typed, parameter.choices))
+    elif parameter.type is bool:
+        values = "true|false"
+    else:
+        values = {int: "INTEGER", float: "NUMBER"}.get(parameter.type, "TEXT")
+        if low is not None or high is not None:
+            values += f" {_short(low)}..{_short(high)}"
+    if parameter.optional:
+        values += "|none"
+    option = typer.Option(flag(parameter.name), metavar=values, help=parameter.range.help, rich_help_panel=panel)
+    return Annotated[str, option]
+
+
+def _short(bound: float | None) -> str:
+    return "" if bound is None else f"{bound:g}" if bound < 1e6 else f"{bound:.0f}"
+
+
+# ---- options of data ----------------------------------------------------------------------------------
+
+_DATA_HELP = "A named dataset (`coterie data list`), or a file, a folder or a .zip with ratings."
+_DATES = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
+_READING, _REDUCING = "Reading files", "Using a part of the data"
+
+
+@dataclass
+class DataOptions:
+    """Which ratings, how to read them, and which part of them to use."""
+
+    data: Annotated[str, typer.Option("--data", "-d", metavar="NAME|PATH", help=_DATA_HELP)] = "movielens-sample"
+    user: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of user ids.", rich_help_panel=_READING)
+    ] = None
+    item: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of item ids.", rich_help_panel=_READING)
+    ] = None
+    rating: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of ratings.", rich_help_panel=_READING)
+    ] = None
+    timestamp: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column of times.", rich_help_panel=_READING)
+    ] = None
+    separator: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="What stands between columns.", rich_help_panel=_READING)
+    ] = None
+    duplicates: Annotated[
+        Literal["last", "first", "mean", "max", "error"],
+        typer.Option(help="What becomes of several ratings of one item by one user.", rich_help_panel=_READING),
+    ] = "last"
+    on_error: Annotated[
+        Literal["raise", "skip"], typer.Option(help="What becomes of a malformed line.", rich_help_panel=_READING)
+    ] = "raise"
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Read the source itself, not the store.", rich_help_panel=_READING)
+    ] = False
+    genre: Annotated[
+        list[str] | None, typer.Option(help="Only items of this genre; may be repeated.", rich_help_panel=_REDUCING)
+    ] = None
+    years: Annotated[
+        str | None, typer.Option(metavar="A-B", help="Only items of these years.", rich_help_panel=_REDUCING)
+    ] = None
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=_DATES, metavar="DATE", help="Ratings from then on (UTC).", rich_help_panel=_REDUCING),
+    ] = None
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=_DATES, metavar="DATE", help="Ratings before then (UTC).", rich_help_panel=_REDUCING),
+    ] = None
+    first_users: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the first N users by id.", rich_help_panel=_REDUCING)
+    ] = None
+    min_user_ratings: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Only users with N ratings or more.", rich_help_panel=_REDUCING)
+    ] = 1
+    min_item_ratings: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Only items with N ratings or more.", rich_help_panel=_REDUCING)
+    ] = 1
+    k_core: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="K", help="Repeat until all have K ratings or more.", rich_help_panel=_REDUCING),
+    ] = None
+
+    def load(self) -> Dataset:
+        """The dataset, reduced as asked."""
+        from coterie.cli.sources import load_dataset
+
+        return load_dataset(self)
+
+
+@dataclass
+class DataArgument(DataOptions):
+    """The same with the dataset as an argument."""
+
+    data: Annotated[str, typer.Argument(metavar="[DATA]", help=_DATA_HELP)] = "movielens-sample"

@@ -1,0 +1,137 @@
+"""What commands print: tables for people, one JSON document for machines, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+
+class UsageError(typer.TyperException):
+    """A command line that cannot be meant."""
+
+    exit_code = 2
+
+
+@dataclass
+class Output:
+    """How a command answers."""
+
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")] = False
+    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False
+
+    def show(self, document: Any, *pictures: RenderableType) -> None:
+        """`document` with --json, else the `pictures` of it."""
+        if self.as_json:
+            sys.stdout.write(to_json(document) + "\n")
+        else:
+            stdout().print(*pictures, sep="\n")
+
+
+def stdout() -> Console:
+    """Where answers go."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def stderr() -> Console:
+    """Where everything else goes: progress, warnings, errors."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Say what is being done, on a terminal only and only while it lasts."""
+    console = stderr()
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+def complain(kind: str, message: object) -> None:
+    """One line on stderr: a warning or an error."""
+    line = " ".join(str(message).split())
+    sys.stderr.write(f"{kind}: {line}\n")
+
+
+def to_json(document: Any) -> str:
+    """`document` as JSON text. Frames are lists of rows; what is not a finite number is null."""
+    return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as what JSON knows."""
+    import numpy as np
+    import polars as pl
+
+    if isinstance(value, pl.DataFrame):
+        return [_plain(row) for row in value.to_dicts()]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (np.ndarray, np.generic, pl.Series)):
+        return _plain(value.tolist() if not isinstance(value, pl.Series) else value.to_list())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+Side = Literal["left", "right"]
+
+
+def table(title: str | None = None, **columns: Side) -> Table:
+    """An empty table; ``name="right"`` for numbers, ``name="left"`` for text."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, side in columns.items():
+        made.add_column(name.replace("_", " "), justify=side, no_wrap=side == "right", overflow="fold")
+    return made
+
+
+def frame_table(frame: pl.DataFrame, title: str | None = None, decimals: int = 4, **headings: str) -> Table:
+    """A polars frame as a table: numbers to the right with `decimals` places, text wrapped."""
+    names = {name: headings.get(name, name.replace("_", " ")) for name in frame.columns}
+    made = table(title)
+    for name, kind in frame.schema.items():
+        right = kind.is_numeric()
+        made.add_column(names[name], justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for row in frame.iter_rows():
+        made.add_row(*(cell(value, decimals) for value in row))
+    return made
+
+
+def cell(value: Any, decimals: int = 4) -> str:
+    """A value in a table. Text is escaped: a title in square brackets is no markup."""
+    from rich.markup import escape
+
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.{decimals}f}" if math.isfinite(value) else "-"
+    if isinstance(value, list):
+        return escape(", ".join(map(str, value)))
+    return escape(str(value))
+
+
+def counted(n: int, noun: str) -> str:
+    """``1 rating``, ``1,234 ratings``."""
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")

@@ -1,0 +1,132 @@
+"""From what a person typed to what the library takes: datasets, fitted models, items, profiles."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import coterie as ct
+from coterie.cli.options import DataOptions, HyperParameters, ModelOptions, settings
+from coterie.cli.output import complain, working
+from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.models.registry import MODELS, model_class
+
+if TYPE_CHECKING:
+    from coterie.data.catalog import Catalog
+    from coterie.data.dataset import Dataset
+    from coterie.data.vocabulary import Id, Vocabulary
+    from coterie.models.base import Recommender
+
+
+def load_dataset(options: DataOptions) -> Dataset:
+    """The dataset that the options name, reduced as they say; what loading skipped is told on stderr."""
+    with working(f"Loading {options.data}"):
+        dataset = ct.load(
+            options.data,
+            user=options.user,
+            item=options.item,
+            rating=options.rating,
+            timestamp=options.timestamp,
+            separator=options.separator,
+            duplicates=options.duplicates,
+            on_error=options.on_error,
+            cache=not options.no_cache,
+        )
+        for line in dataset.report.skipped_lines:
+            complain("skipped", line)
+        if dataset.report.skipped:
+            complain("warning", f"{dataset.report.skipped:,} malformed lines were skipped")
+        return _reduced(dataset, options)
+
+
+def _reduced(dataset: Dataset, options: DataOptions) -> Dataset:
+    conditions = {
+        "since": _seconds(options.since),
+        "until": _seconds(options.until),
+        "first_users": options.first_users,
+        "min_user_ratings": options.min_user_ratings if options.min_user_ratings > 1 else None,
+        "min_item_ratings": options.min_item_ratings if options.min_item_ratings > 1 else None,
+    }
+    conditions = {name: value for name, value in conditions.items() if value is not None}
+    if conditions or options.genre or options.years:
+        dataset = dataset.filter(genres=options.genre or None, years=_years(options.years), **conditions)
+    if options.k_core is not None:
+        dataset = replace(dataset, ratings=dataset.interactions.k_core(options.k_core))
+    if dataset.ratings is not None and not dataset.ratings.nnz:
+        raise DataError(f"no rating of {dataset.name} meets the conditions; ask for less")
+    return dataset
+
+
+def _seconds(date: datetime | None) -> int | None:
+    return None if date is None else int(date.replace(tzinfo=UTC).timestamp())
+
+
+def _years(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    match = re.fullmatch(r"(\d{4})(?:-(\d{4}))?", text.strip())
+    if match is None:
+        raise ParameterError(f"--years must be a year or two, such as 1995 or 1990-1999, not {text!r}")
+    return int(match[1]), int(match[2] or match[1])
+
+
+# ---- models ---------------------------------------------------------------------------------------------
+
+
+def fit_model(name: str, hyper_parameters: HyperParameters, data: Dataset) -> Recommender:
+    """A registered model fitted to a dataset."""
+    model = model_class(name)(**settings(name, hyper_parameters))
+    with working(f"Fitting {name} to {data.name}"):
+        return model.fit(data.interactions, data.catalog)
+
+
+def obtain_model(options: ModelOptions, data: DataOptions) -> Recommender:
+    """The model that --model means: fitted now to --data, or opened from a folder."""
+    if options.model in MODELS:
+        return fit_model(options.model, options.hyper_parameters, data.load())
+    if not Path(options.model).exists():
+        raise ParameterError(
+            f"--model {options.model!r} is neither a folder nor a model; there are {', '.join(MODELS)}"
+        )
+    changed = [name for name, value in vars(data).items() if value != vars(DataOptions())[name]]
+    if changed:
+        raise ParameterError(f"{options.model} is a fitted model and brings its data; leave out --{changed[0]}")
+    with working(f"Opening {options.model}"):
+        return ct.load_model(options.model)
+
+
+# ---- items and profiles -----------------------------------------------------------------------------
+
+
+def find_item(text: str, items: Vocabulary, catalog: Catalog | None) -> Id:
+    """The item that `text` names: an id of the data, else a title of the catalog."""
+    try:
+        id = items.parse(text)
+        if id in items or catalog is None:
+            return id
+    except UnknownIdError:
+        if catalog is None:
+            raise
+    assert catalog is not None
+    return catalog.find(text)
+
+
+def parse_profile(rated: list[str], model: Recommender) -> dict[Id, float]:
+    """A stranger's profile from texts such as ``Toy Story (1995)=5``; an item given twice is an error."""
+    profile: dict[Id, float] = {}
+    for text in rated:
+        title, equals, rating = text.rpartition("=")
+        try:
+            value = float(rating) if equals else float("nan")
+        except ValueError:
+            value = float("nan")
+        if not title.strip() or value != value:
+            raise ParameterError(f'--rated takes an item and a rating, such as "Toy Story (1995)=5", not {text!r}')
+        item = find_item(title.strip(), model.train_.items, model.catalog_)
+        if item in profile:
+            raise ParameterError(f"--rated names item {item!r} twice, the second time as {title.strip()!r}")
+        profile[item] = value
+    return profile
