@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 import warnings
@@ -41,6 +42,8 @@ KIND = "coterie-dataset"
 _RACY_NS = 2_000_000_000
 # Files are digested in pieces of this size, so that one large file keeps every processor busy.
 _PIECE = 64 << 20
+
+_KEY = re.compile(r"[0-9a-f]{32}")
 
 Stat = dict[str, int]
 
@@ -87,7 +90,8 @@ def cached(source_files: Sequence[Path], options: dict[str, Any], build: Callabl
         except OSError as error:
             _warn(f"a cached dataset was damaged and is made anew: {error}")
     dataset = build()
-    if before != [_stat(file) for file in files]:  # changed while it was read: whose content is this?
+    if before != [_stat(file) for file in files]:
+        _warn(f"a file of {dataset.name} changed while it was read, so the dataset is not kept; load it again")
         return dataset
     try:
         parts = Parts()
@@ -95,6 +99,7 @@ def cached(source_files: Sequence[Path], options: dict[str, Any], build: Callabl
         meta = {"options": options, "sources": sources, "dataset": pack_dataset(dataset, parts)}
         write_folder(entry, KIND, meta, parts)
         remove_stale(entry.parent)
+        remove_stale(cache_folder())
         return _open(entry)
     except OSError as error:
         _warn(
@@ -208,7 +213,7 @@ def entries() -> list[Entry]:
     folder = cache_folder() / "datasets"
     if not folder.is_dir():
         return []
-    found = [_entry(path) for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    found = [_entry(path) for path in folder.iterdir() if path.is_dir() and _KEY.fullmatch(path.name)]
     return sorted(found, key=lambda entry: (entry.created, entry.key))
 
 
