@@ -15,8 +15,9 @@ from coterie.errors import DataError, UnknownIdError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# "Fear, The (1995)" -> title "Fear, The", year 1995; a title without a year keeps its whole text.
-_YEAR = r"\((\d{4})\)\s*$"
+# "Fear, The (1995)" -> name "Fear, The", year 1995. Also the first of "(2006-2007)" or "(2007- )", a bracket
+# closed twice, and a year before "(V)" or "(TV)". A title without a year keeps its whole text.
+_YEAR = r"\((\d{4})(?:\s*[-\u2013\u2014]\s*(?:\d{4})?)?\s*\)+\s*(?:\((?:V|TV|VG)\))?\s*$"
 _NO_GENRES = "(no genres listed)"
 
 
@@ -28,7 +29,8 @@ class Catalog:
     ----------
     items : polars.DataFrame
         One row an item: `item` (id), `title` (as published), `name` (without the year), `year`
-        (Int32, null where unknown) and `genres` (list of text, empty where none).
+        (Int32, null where unknown) and `genres` (list of text, empty where none); then whatever else
+        is known, such as `imdb` and `tmdb` ids.
     tags : polars.DataFrame or None
         Free tags, one row a tagging: `user, item, tag[, timestamp]`.
     genome_tags : tuple of str
@@ -44,7 +46,10 @@ class Catalog:
 
     @classmethod
     def from_titles(cls, frame: pl.DataFrame, **rest: Any) -> Catalog:
-        """From a frame with `item` and, where known, `title` and `genres` (a list, or text joined by ``|``)."""
+        """From a frame with `item` and, where known, `title` and `genres` (a list, or text joined by ``|``).
+
+        "(no genres listed)" is no genre. Other columns are kept.
+        """
         if frame["item"].is_duplicated().any():
             again = frame.filter(pl.col("item").is_duplicated())["item"][0]
             raise DataError(f"item {again!r} stands more than once in the catalog")
@@ -63,6 +68,7 @@ class Catalog:
             title.str.replace(r"\s*" + _YEAR, "").str.strip_chars().alias("name"),
             title.str.extract(_YEAR, 1).cast(pl.Int32).alias("year"),
             genres.alias("genres"),
+            pl.exclude("item", "title", "name", "year", "genres"),
         )
         return cls(items, **rest)
 

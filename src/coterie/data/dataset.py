@@ -27,9 +27,14 @@ class LoadReport:
     tables : dict of str to int or None
         Rows read of each table; None where the table is absent.
     skipped : int
-        Lines skipped because of ``on_error="skip"``; `skipped_lines` shows the first ten.
+        Lines skipped because of ``on_error="skip"``; `skipped_lines` shows the first ten, and
+        `skipped_reasons` counts them by reason.
     merged : int
-        Rows that repeated a (user, item) pair and were merged.
+        Rows that repeated a (user, item) pair and were merged, by the policy `duplicates` (None: none were).
+    missing_times : int
+        Ratings whose time is empty, zero or negative.
+    mixed_ids : int
+        Ids that came both as an integer and as text and became one.
     notes : tuple of str
         Anything else worth telling, a sentence each.
     """
@@ -38,7 +43,11 @@ class LoadReport:
     tables: Mapping[str, int | None] = field(default_factory=dict)
     skipped: int = 0
     skipped_lines: tuple[str, ...] = ()
+    skipped_reasons: Mapping[str, int] = field(default_factory=dict)
     merged: int = 0
+    duplicates: str | None = None
+    missing_times: int = 0
+    mixed_ids: int = 0
     notes: tuple[str, ...] = ()
 
     @property

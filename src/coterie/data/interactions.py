@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from coterie.data.compress import Duplicates as Duplicates
+from coterie.data.compress import compress
 from coterie.data.vocabulary import Id, Vocabulary
 from coterie.errors import DataError, DataWarning, ParameterError
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[tuple[int], np.dtype[Any]]
 Axis = Literal["users", "items"]
-Duplicates = Literal["last", "first", "mean", "max", "error"]
 
 
 class Rows(NamedTuple):
@@ -29,6 +30,22 @@ class Rows(NamedTuple):
     indptr: Array
     indices: Array
     values: Array
+
+
+class Repeats(NamedTuple):
+    """Rows that repeated a (user, item) pair: how many, one such pair, and what was done."""
+
+    rows: int
+    user: Id
+    item: Id
+    policy: Duplicates
+
+    @property
+    def message(self) -> str:
+        """The account in a sentence."""
+        done = "" if self.policy == "error" else f": kept the {self.policy}"
+        many = f"{self.rows:,} rows repeat" if self.rows > 1 else "1 row repeats"
+        return f"{many} a (user, item) pair (the first: user {self.user!r}, item {self.item!r}){done}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,32 +119,47 @@ class Interactions:
         timestamps: Array | None = None,
         duplicates: Duplicates = "last",
     ) -> Interactions:
-        """Interactions from parallel arrays of row numbers (coordinate form), in any order."""
+        """Interactions from parallel arrays of row numbers (coordinate form), in any order.
+
+        Parameters
+        ----------
+        users, items : Vocabulary
+        user_index, item_index : int (nnz,)
+            Row numbers in `users` and `items`.
+        values : float (nnz,) or None
+            Finite ratings; None: every value is 1.
+        timestamps : int (nnz,) or None
+            Unix seconds.
+        duplicates : {"last", "first", "mean", "max", "error"}
+            As in `from_frame`.
+        """
+        made, repeats = cls.assemble(users, items, user_index, item_index, values, timestamps, duplicates)
+        if repeats:
+            warnings.warn(repeats.message, DataWarning, stacklevel=2)
+        return made
+
+    @classmethod
+    def assemble(
+        cls,
+        users: Vocabulary,
+        items: Vocabulary,
+        user_index: Array,
+        item_index: Array,
+        values: Array | None,
+        timestamps: Array | None,
+        duplicates: Duplicates,
+    ) -> tuple[Interactions, Repeats | None]:
+        """As `from_arrays`, but giving the account of repeated pairs back instead of warning."""
         if values is None:
             values = np.ones(len(user_index), np.float32)
-        keys = [item_index, user_index] if timestamps is None else [timestamps, item_index, user_index]
-        order = np.lexsort(keys)
-        user_index, item_index = user_index[order], item_index[order]
-        values = values[order].astype(np.float32, copy=False)
-        timestamps = None if timestamps is None else timestamps[order].astype(np.int64, copy=False)
-        same = (user_index[1:] == user_index[:-1]) & (item_index[1:] == item_index[:-1])
-        if same.any():
-            n = int(same.sum())
-            at = int(same.argmax())
-            pair = f"user {users.ids[user_index[at]]!r}, item {items.ids[item_index[at]]!r}"
+        made = compress((len(users), len(items)), user_index, item_index, values, timestamps, duplicates)
+        repeats = None
+        if made.first_repeat is not None:
+            u, i = made.first_repeat
+            repeats = Repeats(made.repeated, users.ids[u], items.ids[i], duplicates)
             if duplicates == "error":
-                raise DataError(
-                    f"{n:,} rows repeat a (user, item) pair, the first for {pair}; "
-                    'choose duplicates="last", "first", "mean" or "max"'
-                )
-            message = f"{n:,} rows repeat a (user, item) pair ({pair}, ...): kept the {duplicates}"
-            warnings.warn(message, DataWarning, stacklevel=2)
-            keep, values = _merge(same, values, duplicates)
-            user_index, item_index = user_index[keep], item_index[keep]
-            timestamps = None if timestamps is None else timestamps[keep]
-        indptr = np.zeros(len(users) + 1, np.int64)
-        np.cumsum(np.bincount(user_index, minlength=len(users)), out=indptr[1:])
-        return cls(users, items, indptr, item_index.astype(np.int32), values, timestamps)
+                raise DataError(f'{repeats.message}; choose duplicates="last", "first", "mean" or "max"')
+        return cls(users, items, made.indptr, made.indices, made.values, made.timestamps), repeats
 
     # ---- looking -----------------------------------------------------------------------------------
 
@@ -164,8 +196,10 @@ class Interactions:
     @cached_property
     def by_item(self) -> Rows:
         """The transpose: for each item the users who rated it, in increasing row number."""
-        t = self.to_scipy().tocsc()
-        return Rows(t.indptr.astype(np.int64), t.indices.astype(np.int32, copy=False), t.data)
+        indptr = np.zeros(self.n_items + 1, np.int64)
+        np.cumsum(self.item_counts, out=indptr[1:])
+        t = self.to_scipy().tocsc()  # a counting sort in one compiled pass
+        return Rows(indptr, t.indices.astype(np.int32, copy=False), t.data)
 
     def rows(self, axis: Axis = "users") -> Rows:
         """Compressed rows with users (or items) as rows."""
@@ -315,20 +349,3 @@ class Interactions:
             keep &= (np.bincount(self.user_index[keep], minlength=self.n_users) >= k)[self.user_index]
             keep &= (np.bincount(self.indices[keep], minlength=self.n_items) >= k)[self.indices]
         return self.select(keep)
-
-
-def _merge(same: Array, values: Array, duplicates: Duplicates) -> tuple[Array, Array]:
-    """Which of the sorted rows to keep, and their values, where `same[j]` says that row j+1 repeats row j."""
-    starts = np.flatnonzero(np.concatenate([[True], ~same]))
-    ends = np.concatenate([starts[1:], [len(values)]]) - 1
-    match duplicates:
-        case "last":
-            return ends, values[ends]
-        case "first":
-            return starts, values[starts]
-        case "mean":
-            sums = np.add.reduceat(values.astype(np.float64), starts)
-            return ends, (sums / (ends - starts + 1)).astype(np.float32)
-        case "max":
-            return ends, np.maximum.reduceat(values, starts)
-    raise ParameterError(f"duplicates must be last, first, mean, max or error, not {duplicates!r}")

@@ -1,22 +1,323 @@
-"""CSV, Parquet, Arrow, polars and pandas frames -> Interactions."""
+"""`load`: a name, a folder, a zip, a file or a frame -> Dataset."""
 
 from __future__ import annotations
 
+import difflib
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from coterie.data.compress import check_duplicates
+from coterie.data.dataset import Dataset
+from coterie.data.delimited import Delimited, Kind, header_of
+from coterie.data.findings import Findings, OnError
+from coterie.data.frames import Columns, build, column_names, is_frame, to_polars
 from coterie.data.interactions import Duplicates, Interactions
-from coterie.data.vocabulary import Vocabulary
+from coterie.data.movielens import find_layout, read_movielens
+from coterie.data.sources import Source
+from coterie.data.times import NUMBER
+from coterie.errors import DataError, DataWarning, ParameterError
+
+# Column names that are recognised without being told, in lower case without underscores; the first that is there.
+USUAL_NAMES: dict[str, tuple[str, ...]] = {
+    "user": ("userid", "user", "uid"),
+    "item": ("movieid", "itemid", "item", "movie", "iid"),
+    "rating": ("rating", "ratings"),
+    "timestamp": ("timestamp", "time", "datetime", "date"),
+}
+# Endings of MovieLens' files without a header: user, item, rating and time in this order.
+_HEADERLESS = (".dat", ".data", ".base", ".test")
+_PARQUET = (".parquet", ".pq")
+
+Column = str | int | None
+
+
+def load(
+    name_or_path: Any = "movielens-sample",
+    *,
+    user: Column = None,
+    item: Column = None,
+    rating: Column = None,
+    timestamp: Column = None,
+    separator: str | None = None,
+    duplicates: Duplicates = "last",
+    on_error: OnError = "raise",
+    cache: bool = True,
+    **options: Any,
+) -> Dataset:
+    """A dataset from a known name, MovieLens as a folder or zip, a file of ratings, or a frame.
+
+    Parameters
+    ----------
+    name_or_path : str, path or frame
+        A name that `coterie data list` shows (a path of the same spelling is given as ``./name``); a
+        folder or ``.zip`` in any layout of MovieLens; one CSV, TSV (also gzipped) or Parquet file; or a
+        polars, pandas or Arrow frame.
+    user, item, rating, timestamp : str, int or None
+        Columns of a single file or frame. None: the usual names (``userId``, ``movieId``, ``item_id``,
+        ``rating``, ``timestamp``, ...) are recognised; without ratings every value is 1. Integers are
+        positions from 0 in a file that has no header line.
+    separator : str or None
+        Between the fields of a text file, one character or several; None: seen from the first line.
+    duplicates : {"last", "first", "mean", "max", "error"}
+        What becomes of several rows for one (user, item), as in `Interactions.from_frame`.
+    on_error : {"raise", "skip"}
+        Whether a line that cannot be used is an error, or left out and counted in `Dataset.report`.
+    cache : bool
+        Keep what was read from files, so that the next load of the same content is memory-mapped.
+    **options
+        Options of a known name, such as the seed of a generated dataset.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, or what is there cannot be read as ratings; the message names file and line.
+    """
+    check_duplicates(duplicates)
+    findings = Findings(on_error)
+    given = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+    if is_frame(name_or_path):
+        _refuse(options, separator, "a frame")
+        dataset = _from_frame(name_or_path, given, duplicates, findings)
+    elif not isinstance(name_or_path, (str, PathLike)):
+        raise DataError(
+            f"cannot load a {type(name_or_path).__name__}; give a name, a path, or a polars, pandas or Arrow frame"
+        )
+    elif isinstance(name_or_path, str) and _is_known_name(name_or_path):
+        _refuse({role: column for role, column in given.items() if column is not None}, separator, "a known name")
+        dataset = _known(name_or_path, duplicates, on_error, cache, options)
+    else:
+        path = Path(name_or_path).expanduser()
+        _refuse(options, None, "a path")
+        if not path.exists():
+            raise _not_there(path)
+        dataset = _from_path(path, given, separator, duplicates, findings, cache)
+    _tell(dataset)
+    return dataset
 
 
 def interactions_from_frame(
     frame: Any, user: str, item: str, rating: str | None, timestamp: str | None, duplicates: Duplicates
 ) -> Interactions:
     """See `Interactions.from_frame`."""
-    table = frame if isinstance(frame, pl.DataFrame) else pl.DataFrame(frame)
-    users, user_index = Vocabulary.from_column(table[user], "user")
-    items, item_index = Vocabulary.from_column(table[item], "item")
-    values = None if rating is None else table[rating].cast(pl.Float32).to_numpy()
-    times = None if timestamp is None else table[timestamp].cast(pl.Int64).to_numpy()
-    return Interactions.from_arrays(users, items, user_index, item_index, values, times, duplicates)
+    check_duplicates(duplicates)
+    findings = Findings()
+    columns = Columns(user, item, rating, timestamp)
+    made = build(to_polars(frame, columns.named, findings), columns, duplicates, findings)
+    for message in [*findings.notes, *([findings.repeats.message] if findings.repeats else [])]:
+        warnings.warn(message, DataWarning, stacklevel=3)
+    return made
+
+
+# ---- where it comes from -----------------------------------------------------------------------------------
+
+
+def _is_known_name(text: str) -> bool:
+    from coterie.data import builtin
+
+    return builtin.is_name(text)
+
+
+def _known(name: str, duplicates: Duplicates, on_error: OnError, cache: bool, options: dict[str, Any]) -> Dataset:
+    from coterie.data import builtin
+
+    if duplicates != "last":
+        options = {**options, "duplicates": duplicates}
+    if on_error != "raise":
+        options = {**options, "on_error": on_error}
+    return builtin.load(name, cache=cache, **options)
+
+
+def _from_path(
+    path: Path,
+    given: dict[str, Column],
+    separator: str | None,
+    duplicates: Duplicates,
+    findings: Findings,
+    cache: bool,
+) -> Dataset:
+    """From a folder, zip or file, by way of the store."""
+    name = _bare_name(path)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        _refuse({role: column for role, column in given.items() if column is not None}, separator, "MovieLens")
+        layout = find_layout(path)
+        files = layout.files
+
+        def read() -> Dataset:
+            return read_movielens(layout, name, duplicates, findings)
+    else:
+        files = [path]
+
+        def read() -> Dataset:
+            return _from_file(path, name, given, separator, duplicates, findings)
+
+    if not cache:
+        return read()
+    from coterie.data.store import cached
+
+    settings = {
+        "kind": "file",
+        "name": name,
+        "columns": given,
+        "separator": separator,
+        "duplicates": duplicates,
+        "on_error": findings.on_error,
+    }
+    dataset = cached(files, settings, read)
+    return replace(dataset, report=replace(dataset.report, source=str(path)))
+
+
+def _from_file(
+    path: Path,
+    name: str,
+    given: dict[str, Column],
+    separator: str | None,
+    duplicates: Duplicates,
+    findings: Findings,
+) -> Dataset:
+    """From one file of ratings."""
+    if path.suffix.lower() in _PARQUET:
+        _refuse({}, separator, "a Parquet file")
+        try:
+            lazy = pl.scan_parquet(path)
+            columns = _choose(lazy.collect_schema().names(), given, path.name, findings)
+            table = lazy.select(columns.named).collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise DataError(f"{path.name} cannot be read as Parquet: {error}") from error
+        place = f"{path.name} row"
+    else:
+        table, columns = _from_text(Source(path), given, separator, findings)
+        place = f"{path.name} record"
+    if not len(table):
+        raise DataError(f"{path.name} has no rows of ratings{' that can be used' if findings.skipped else ''}")
+    rows = len(table)
+    ratings = build(table, columns, duplicates, findings, place)
+    return Dataset(ratings, None, name, findings.report(str(path), {"ratings": rows}))
+
+
+def _from_text(
+    source: Source, given: dict[str, Column], separator: str | None, findings: Findings
+) -> tuple[pl.DataFrame, Columns]:
+    """The columns of a delimited file."""
+    first = source.first_line().decode("utf-8", "replace")
+    separator = separator or _guess_separator(first)
+    names = header_of(source, separator)
+    header = None
+    if source.path.suffixes and source.path.name.removesuffix(".gz").endswith(_HEADERLESS):
+        if all(column is None for column in given.values()):
+            given = given | dict(zip(given, range(len(names)), strict=False))
+    positions = [column for column in given.values() if isinstance(column, int)]
+    if positions:
+        if any(isinstance(column, str) for column in given.values()):
+            raise ParameterError(f"give all columns by name or all by position, not {given}")
+        if max(positions) >= len(names) or min(positions) < 0:
+            raise ParameterError(f"{source.name} has columns 0 to {len(names) - 1}, not {given}")
+        header = [f"column {at}" for at in range(len(names))]
+        given = {role: None if at is None else header[int(at)] for role, at in given.items()}
+        names = header
+    elif all(pl.Series(names).str.contains(NUMBER)):
+        raise DataError(
+            f"the first line of {source.name} looks like data and not like a header: {first}; "
+            "give the columns by position, such as user=0, item=1, rating=2"
+        )
+    columns = _choose(names, given, source.name, findings)
+    kinds: dict[str, Kind] = {columns.user: "id", columns.item: "id"}
+    if columns.rating is not None:
+        kinds[columns.rating] = "number"
+    if columns.timestamp is not None:
+        kinds[columns.timestamp] = "time"
+    return Delimited(source, separator, kinds, header).read(findings), columns
+
+
+def _from_frame(frame: Any, given: dict[str, Column], duplicates: Duplicates, findings: Findings) -> Dataset:
+    columns = _choose(column_names(frame), given, "the frame", findings)
+    table = to_polars(frame, columns.named, findings)
+    ratings = build(table, columns, duplicates, findings)
+    return Dataset(ratings, None, "frame", findings.report("a frame", {"ratings": len(table)}))
+
+
+# ---- which column is what ----------------------------------------------------------------------------------
+
+
+def _choose(names: Sequence[str], given: dict[str, Column], what: str, findings: Findings) -> Columns:
+    """The columns that the caller named, or that have a usual name."""
+    plain = {name.strip().lower().replace("_", ""): name for name in reversed(names)}
+    chosen: dict[str, str | None] = {}
+    for role, usual in USUAL_NAMES.items():
+        wanted = given[role]
+        if wanted is not None and wanted not in names:
+            raise DataError(f"there is no column {wanted!r}; {what} has {_listed(names)}")
+        chosen[role] = str(wanted) if wanted is not None else next((plain[u] for u in usual if u in plain), None)
+    for role in ("user", "item"):
+        if chosen[role] is None:
+            raise DataError(
+                f"which column holds the {role}s? {what} has {_listed(names)}; "
+                "name the columns with user=..., item=..., and where there are any rating=..., timestamp=..."
+            )
+    used = [column for column in chosen.values() if column is not None]
+    if len(set(used)) < len(used):
+        raise ParameterError(f"one column cannot be two things: {chosen}")
+    unused = [name for name in names if name not in used]
+    if chosen["rating"] is None and unused and not any(isinstance(v, int) for v in given.values()):
+        findings.notes.append(
+            f"No column was taken for ratings, so every value is 1; not used: {_listed(unused)} (rating=... names one)."
+        )
+    return Columns(str(chosen["user"]), str(chosen["item"]), chosen["rating"], chosen["timestamp"])
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names)) or "no columns"
+
+
+def _guess_separator(line: str) -> str:
+    """What stands between the fields of a line."""
+    if "::" in line:
+        return "::"
+    return max(",", "\t", ";", "|", key=line.count)
+
+
+# ---- words to the caller -----------------------------------------------------------------------------------
+
+
+def _bare_name(path: Path) -> str:
+    """A file's name without its endings, or a folder's name."""
+    name = path.resolve().name
+    for ending in () if path.is_dir() else (".gz", ".zip", ".csv", ".tsv", ".txt", *_PARQUET):
+        name = name.removesuffix(ending)
+    return name or "dataset"
+
+
+def _refuse(options: dict[str, Any], separator: str | None, what: str) -> None:
+    """Options that mean nothing for what is loaded are an error, not ignored."""
+    useless = [*options, *(["separator"] if separator is not None else [])]
+    if useless:
+        raise ParameterError(f"{', '.join(useless)} cannot be given for {what}; there the columns are known")
+
+
+def _not_there(path: Path) -> DataError:
+    """The error for a path that does not exist, with what it might have meant."""
+    from coterie.data import builtin
+
+    known = builtin.names()
+    folder = path.parent
+    beside = [str(folder / file.name) for file in folder.iterdir()] if folder.is_dir() else []
+    near = difflib.get_close_matches(str(path), [*beside, *known], n=3, cutoff=0.6)
+    missing = "" if folder.is_dir() else f" (nor is the folder {folder})"
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return DataError(f"{path} is not there{missing}, and is no known name.{hint} Known names: {', '.join(known)}")
+
+
+def _tell(dataset: Dataset) -> None:
+    """Warn of what was put right; `Dataset.report` has the whole account."""
+    report = dataset.report
+    if report.merged:
+        rows = f"{report.merged:,} rows repeat a (user, item) pair: kept the {report.duplicates}"
+        warnings.warn(f"{dataset.name}: {rows}", DataWarning, stacklevel=3)
+    if report.skipped:
+        shown = f"{report.skipped:,} lines were skipped, the first: {report.skipped_lines[0]}"
+        warnings.warn(f"{dataset.name}: {shown}", DataWarning, stacklevel=3)

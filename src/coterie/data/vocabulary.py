@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,7 @@ IdArray = np.ndarray[tuple[int], np.dtype[Any]]
 # A direct lookup table is used while it has at most this many slots per id (or is small anyway).
 _TABLE_SLOTS_PER_ID = 16
 _TABLE_SMALL = 1 << 20
+_TABLE_LARGE = 1 << 26
 
 
 class Vocabulary:
@@ -48,24 +49,23 @@ class Vocabulary:
             row = int(column.is_null().arg_max() or 0)
             raise DataError(f"{what} id missing in row {row + 1} (column {column.name!r}); drop such rows first")
         if column.dtype.is_integer():
-            values = column.cast(pl.Int64).to_numpy()
-        elif column.dtype in (pl.String, pl.Categorical) or isinstance(column.dtype, pl.Enum):
+            ids, codes = _rank_integers(column, what)
+            return cls(ids, what), codes
+        if column.dtype in (pl.String, pl.Categorical) or isinstance(column.dtype, pl.Enum):
             column = column.cast(pl.String)
             words = column.unique().sort()
             codes = column.cast(pl.Enum(words)).to_physical().cast(pl.Int32).to_numpy()
             return cls(words.to_numpy().astype(object), what), codes
-        else:
-            raise DataError(
-                f"{what} ids must be integers or text, but column {column.name!r} is {column.dtype}; cast it first"
-            )
-        vocabulary = cls(np.unique(values), what)
-        return vocabulary, vocabulary.indices(values)
+        remedy = ""
+        if column.dtype.is_float():
+            remedy = " (integers become floats where a value was missing): drop missing rows, then cast it to integers"
+        raise DataError(f"{what} ids must be integers or text, but column {column.name!r} is {column.dtype}{remedy}")
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __contains__(self, id: object) -> bool:
-        return isinstance(id, (int, str, np.integer)) and int(self.indices([id], missing="skip")[0]) >= 0
+        return isinstance(id, (int, str, np.integer)) and int(self.indices([cast(Id, id)], missing="skip")[0]) >= 0
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.kind == other.kind and np.array_equal(self.ids, other.ids)
@@ -144,6 +144,33 @@ class Vocabulary:
         table = np.full(high - low + 1, -1, np.int32)
         table[self.ids - low] = np.arange(len(self), dtype=np.int32)
         return low, table
+
+
+def _rank_integers(column: pl.Series, what: str) -> tuple[IdArray, IdArray]:
+    """The sorted distinct values (int64) of an integer column, and the place (int32) of each value among them."""
+    highest: Any = column.max()
+    if column.dtype == pl.UInt64 and (highest or 0) > np.iinfo(np.int64).max:
+        raise DataError(f"{what} id {highest!r} in column {column.name!r} is beyond 64-bit integers; use text ids")
+    column = column if column.dtype == pl.Int32 else column.cast(pl.Int64)
+    if not len(column):
+        return np.empty(0, np.int64), np.empty(0, np.int32)
+    lowest: Any = column.min()
+    low, high = int(lowest), int(highest)
+    places = np.empty(len(column), np.int32)
+    pieces = [chunk.to_numpy() for chunk in column.get_chunks()]
+    if high - low < max(_TABLE_SMALL, min(4 * len(column), _TABLE_LARGE)):
+        seen = np.zeros(high - low + 1, bool)
+        for piece in pieces:
+            seen[piece - low] = True
+        ids, place_of = np.flatnonzero(seen) + low, np.cumsum(seen, dtype=np.int32) - np.int32(1)
+        filled = 0
+        for piece in pieces:
+            places[filled : filled + len(piece)] = place_of[piece - low]
+            filled += len(piece)
+        return ids, places
+    ids = column.unique().sort().cast(pl.Int64).to_numpy()
+    places[:] = np.searchsorted(ids, column.to_numpy())
+    return ids, places
 
 
 def _nowhere(wanted: IdArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:

@@ -1,0 +1,158 @@
+"""Coordinate form -> compressed rows: sorting, and merging of rows that repeat a (user, item) pair."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from coterie.errors import DataError, ParameterError
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Duplicates = Literal["last", "first", "mean", "max", "error"]
+
+# Pairs are compared a block at a time, so that what is compared stays in the processor's cache.
+_BLOCK = 1 << 16
+# From this many entries on, SciPy's counting sort beats sorting by comparison.
+_MANY = 1 << 17
+
+
+class Compressed(NamedTuple):
+    """Arrays of `Interactions`, and what became of repeated pairs.
+
+    `repeated` counts the rows that were merged away; `first_repeat` is the (user, item) row numbers of one.
+    """
+
+    indptr: Array
+    indices: Array
+    values: Array
+    timestamps: Array | None
+    repeated: int
+    first_repeat: tuple[int, int] | None
+
+
+def check_duplicates(policy: str) -> None:
+    """Refuse a policy for repeated pairs that does not exist."""
+    if policy not in get_args(Duplicates):
+        raise ParameterError(f"duplicates must be one of {', '.join(get_args(Duplicates))}, not {policy!r}")
+
+
+def compress(
+    shape: tuple[int, int],
+    user_index: Array,
+    item_index: Array,
+    values: Array,
+    timestamps: Array | None,
+    duplicates: Duplicates,
+) -> Compressed:
+    """Rows sorted by (user, item), each pair once. Entries that arrive in that order are not copied.
+
+    Parameters
+    ----------
+    shape : (n_users, n_items)
+    user_index, item_index : int (nnz,)
+    values : float (nnz,)
+    timestamps : int (nnz,) or None
+    duplicates : {"last", "first", "mean", "max", "error"}
+        As in `Interactions.from_frame`. The time of a merged row is that of the row kept; of a mean
+        or maximum it is the latest.
+    """
+    check_duplicates(duplicates)
+    _check_coordinates(shape, user_index, item_index, values, timestamps)
+    user_index, item_index = user_index.astype(np.int32, copy=False), item_index.astype(np.int32, copy=False)
+    values = values.astype(np.float32, copy=False)
+    timestamps = None if timestamps is None else timestamps.astype(np.int64, copy=False)
+    repeated, first_repeat = 0, None
+    if not _strictly_increasing(user_index, item_index):
+        order = sort_order(shape, user_index, item_index)
+        user_index, item_index, values = user_index[order], item_index[order], values[order]
+        timestamps = None if timestamps is None else timestamps[order]
+        same = (user_index[1:] == user_index[:-1]) & (item_index[1:] == item_index[:-1])
+        repeated = int(np.count_nonzero(same))
+        if repeated:
+            at = int(same.argmax())
+            first_repeat = int(user_index[at]), int(item_index[at])
+            keep = _merge(same, values, timestamps, duplicates)
+            user_index, item_index, values = user_index[keep], item_index[keep], values[keep]
+            timestamps = None if timestamps is None else timestamps[keep]
+    indptr = np.zeros(shape[0] + 1, np.int64)
+    np.cumsum(np.bincount(user_index, minlength=shape[0]), out=indptr[1:])
+    return Compressed(indptr, item_index, values, timestamps, repeated, first_repeat)
+
+
+def sort_order(shape: tuple[int, int], user_index: Array, item_index: Array) -> Array:
+    """The stable permutation that sorts entries by user, then by item."""
+    if len(user_index) < _MANY:
+        return np.lexsort((item_index, user_index))
+    by_item = counting_order(item_index, shape[1])
+    return by_item[counting_order(user_index[by_item], shape[0])]
+
+
+def counting_order(keys: Array, n_keys: int) -> Array:
+    """The stable permutation that sorts `keys` (each in [0, n_keys)), in linear time.
+
+    Entry j is column j of a matrix with a single 1, in row ``keys[j]``. Turning that matrix from
+    columns to rows is a counting sort, and SciPy does it in one compiled pass.
+    """
+    import scipy.sparse as sp
+
+    n = len(keys)
+    ones = np.ones(n, np.int8)
+    entries: Array = np.arange(n + 1, dtype=np.int32 if n < np.iinfo(np.int32).max else np.int64)
+    columns = sp.csc_array((ones, keys, entries), shape=(n_keys, n))
+    order: Array = columns.tocsr().indices
+    return order
+
+
+def _check_coordinates(
+    shape: tuple[int, int], user_index: Array, item_index: Array, values: Array, timestamps: Array | None
+) -> None:
+    lengths = {len(a) for a in (user_index, item_index, values, timestamps) if a is not None}
+    if len(lengths) > 1:
+        raise DataError(f"users, items, values and timestamps must be equally long, not {sorted(lengths)}")
+    for what, index, n in (("user", user_index, shape[0]), ("item", item_index, shape[1])):
+        if len(index) and (int(index.min()) < 0 or int(index.max()) >= n):
+            worst = int(index.min()) if index.min() < 0 else int(index.max())
+            raise DataError(f"{what} row number {worst} is outside 0..{n - 1}")
+    finite = np.isfinite(values)
+    if not finite.all():
+        at = int(finite.argmin())
+        raise DataError(f"rating {values[at]} in row {at + 1} is not a finite number; drop such rows first")
+
+
+def _strictly_increasing(first: Array, second: Array) -> bool:
+    """Whether the pairs (first[j], second[j]) are sorted and unique."""
+    for start in range(0, len(first) - 1, _BLOCK):
+        stop = min(start + _BLOCK, len(first) - 1)
+        here, there = first[start:stop], first[start + 1 : stop + 1]
+        climbs = second[start + 1 : stop + 1] > second[start:stop]
+        if not ((there > here) | ((there == here) & climbs)).all():
+            return False
+    return True
+
+
+def _merge(same: Array, values: Array, timestamps: Array | None, duplicates: Duplicates) -> Array:
+    """Put the merged value and time of each run of repeats at its end; returns which rows to keep (bool (nnz,)).
+
+    `same[j]` says that row j+1 repeats row j. Only rows that take part in a run are touched.
+    """
+    repeats, is_repeated = np.append(False, same), np.append(same, False)
+    members = np.flatnonzero(repeats | is_repeated)
+    starts = np.flatnonzero(~repeats[members])
+    last = np.append(starts[1:], len(members)) - 1
+    order = members
+    if timestamps is not None:  # the members of each run in order of time, equal times as they came
+        run = np.cumsum(~repeats[members])
+        order = members[np.lexsort((timestamps[members], run))]
+    chosen = order[starts] if duplicates == "first" else order[last]
+    match duplicates:
+        case "mean":
+            merged = np.add.reduceat(values[members].astype(np.float64), starts) / (last - starts + 1)
+        case "max":
+            merged = np.maximum.reduceat(values[members], starts)
+        case _:  # "error" never uses what it gets: its caller raises
+            merged = values[chosen]
+    values[members[last]] = merged
+    if timestamps is not None:
+        timestamps[members[last]] = timestamps[chosen]
+    return ~is_repeated

@@ -1,0 +1,61 @@
+"""Times in any usual form -> Unix seconds."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from coterie.errors import DataError
+
+INTEGER = r"^[+-]?\d+$"
+NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+# What text may look like -> how polars reads it. Text without an offset is UTC.
+_FORMATS = {
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$": "%Y-%m-%d %H:%M:%S",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d$": "%Y-%m-%dT%H:%M:%S",
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+$": "%Y-%m-%d %H:%M:%S%.f",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+$": "%Y-%m-%dT%H:%M:%S%.f",
+    r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$": "%Y-%m-%dT%H:%M:%S%.f%#z",
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? ?(Z|[+-]\d\d:?\d\d)$": "%Y-%m-%d %H:%M:%S%.f%#z",
+    r"^\d{4}-\d\d-\d\d$": "%Y-%m-%d",
+}
+
+
+def unix_seconds(column: pl.Series) -> pl.Series:
+    """Int64 Unix seconds of a column of integers, numbers, dates, datetimes or text; null where it cannot be read.
+
+    Integers and numbers are taken to be Unix seconds already. A datetime without a time zone is UTC.
+
+    Raises
+    ------
+    DataError
+        The column is of a type that cannot hold times.
+    """
+    kind = column.dtype
+    if kind == pl.Null or kind.is_integer():
+        return column.cast(pl.Int64)
+    if kind.is_float():
+        usable = column.is_finite() & (column.abs() < 2.0**62)
+        return pl.select(pl.when(usable).then(column.floor())).to_series().cast(pl.Int64).alias(column.name)
+    if isinstance(kind, pl.Datetime) or kind == pl.Date:
+        return column.dt.epoch("s") if isinstance(kind, pl.Datetime) else column.cast(pl.Datetime("us")).dt.epoch("s")
+    if kind == pl.String or kind == pl.Categorical or isinstance(kind, pl.Enum):
+        return _from_text(column.cast(pl.String))
+    raise DataError(f"times must be Unix seconds, datetimes or text, but column {column.name!r} is {kind}")
+
+
+def _from_text(column: pl.Series) -> pl.Series:
+    """Seconds from text, all in the form of the first value."""
+    first = column.drop_nulls().head(1)
+    if not len(first):
+        return column.cast(pl.Int64)
+    if first.str.contains(NUMBER)[0]:
+        return unix_seconds(column.cast(pl.Float64, strict=False))
+    for looks, form in _FORMATS.items():
+        if first.str.contains(looks)[0]:
+            if form.endswith("%#z"):
+                return column.str.to_datetime(form, strict=False, time_zone="UTC").dt.epoch("s")
+            if form == "%Y-%m-%d":
+                return unix_seconds(column.str.to_date(form, strict=False)).alias(column.name)
+            return column.str.to_datetime(form, strict=False).dt.epoch("s")
+    return pl.Series(column.name, [None] * len(column), dtype=pl.Int64)
