@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from coterie.data.vocabulary import Id, Vocabulary
 from coterie.errors import DataError, UnknownIdError
+
+if TYPE_CHECKING:
+    from coterie.data.titles import Title
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -79,6 +82,13 @@ class Catalog:
     def vocabulary(self) -> Vocabulary:
         """Item ids in the order of the catalog's rows."""
         return Vocabulary(self.items["item"].to_numpy(), "item")
+
+    @cached_property
+    def title_forms(self) -> list[Title]:
+        """Titles in the forms in which `find` looks for them."""
+        from coterie.data.titles import title_forms  # titles needs Catalog
+
+        return title_forms(*(self.items[column].to_list() for column in ("item", "title", "year")))
 
     @cached_property
     def genres(self) -> list[str]:
