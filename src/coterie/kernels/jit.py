@@ -17,7 +17,16 @@ _FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 def kernel(function: F) -> F:
     """Compile a serial loop over rows: `nogil`, cached. With NUMBA_DISABLE_JIT=1 it stays plain Python."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": _FAST, "boundscheck": False}
+    return _compile(function, fastmath=_FAST)
+
+
+def exact_kernel(function: F) -> F:
+    """Compile like `kernel`, but with every operation as written: the same bits on every machine."""
+    return _compile(function)
+
+
+def _compile(function: F, **more: Any) -> F:
+    options: dict[str, Any] = {"nogil": True, "boundscheck": False, **more}
     try:
         compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package nor the user's cache folder can be written
