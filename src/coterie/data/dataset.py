@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError
+
+if TYPE_CHECKING:
+    from coterie.data.describe import Description
 
 # The five tables of MovieLens, in the order in which they are always shown.
 TABLES = ("movies", "ratings", "tags", "genome_tags", "genome_scores")
@@ -81,6 +84,12 @@ class Dataset:
         if self.ratings is None:
             raise DataError(f"{self.name} has no ratings table; it was absent from {self.report.source}")
         return self.ratings
+
+    def describe(self) -> Description:
+        """How many of everything, how dense, how unevenly spread."""
+        from coterie.data.describe import describe  # describe needs Dataset
+
+        return describe(self)
 
     def filter(
         self,

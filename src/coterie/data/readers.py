@@ -90,7 +90,7 @@ def load(
         )
     elif isinstance(name_or_path, str) and _is_known_name(name_or_path):
         _refuse({role: column for role, column in given.items() if column is not None}, separator, "a known name")
-        dataset = _known(name_or_path, duplicates, on_error, cache, options)
+        return _known(name_or_path, duplicates, on_error, cache, options)
     else:
         path = Path(name_or_path).expanduser()
         _refuse(options, None, "a path")
@@ -208,9 +208,8 @@ def _from_text(
     separator = separator or _guess_separator(first)
     names = header_of(source, separator)
     header = None
-    if source.path.suffixes and source.path.name.removesuffix(".gz").endswith(_HEADERLESS):
-        if all(column is None for column in given.values()):
-            given = given | dict(zip(given, range(len(names)), strict=False))
+    if source.path.name.removesuffix(".gz").endswith(_HEADERLESS) and set(given.values()) == {None}:
+        given = given | dict(zip(given, range(len(names)), strict=False))
     positions = [column for column in given.values() if isinstance(column, int)]
     if positions:
         if any(isinstance(column, str) for column in given.values()):
