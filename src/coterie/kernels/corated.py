@@ -1,0 +1,236 @@
+"""The six measures from eight sums over the co-rated entries of two rows; one pass yields them all.
+
+For rows x and y and the columns k that both have, the lanes of a sum are
+
+    0  n = Σ 1        1  Σ x_k      2  Σ y_k      3  Σ x_k²
+    4  Σ y_k²         5  Σ x_k y_k  6  Σ |x_k - y_k|      7  max |x_k - y_k|
+
+The rest (lengths, norms, means over the whole rows) each row knows alone: the columns of `row_statistics`.
+Sums are float64: whole products of half stars stay exact, so Pearson's differences do not cancel into noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from coterie.kernels.heap import push, sort_best_first, worse
+from coterie.kernels.jit import inlined, kernel
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LANES = 8
+COUNT, SUM_X, SUM_Y, SUM_XX, SUM_YY, SUM_XY, SUM_ABS, MAX_ABS = range(LANES)
+
+# Codes of the measures; `similarity.Measure` maps names and readings to them.
+JACCARD, COSINE, PEARSON, PEARSON_CORATED = 0, 1, 2, 3
+MANHATTAN, MANHATTAN_MEAN, EUCLIDEAN, EUCLIDEAN_MEAN, CHEBYSHEV, CHEBYSHEV_SCALED = 4, 5, 6, 7, 8, 9
+FIRST_DISTANCE = MANHATTAN
+
+
+def row_statistics(indptr: Array, values: Array) -> Array:
+    """Length, norm and mean of every row: float64 (n, 3)."""
+    lengths = np.diff(indptr)
+    starts = indptr[:-1][lengths > 0]
+    statistics = np.zeros((len(lengths), 3))
+    statistics[:, 0] = lengths
+    if len(starts):
+        wide = values.astype(np.float64)
+        statistics[lengths > 0, 2] = np.add.reduceat(wide, starts) / lengths[lengths > 0]
+        np.multiply(wide, wide, out=wide)
+        statistics[lengths > 0, 1] = np.sqrt(np.add.reduceat(wide, starts))
+    return statistics
+
+
+@inlined
+def add_pair(lanes: Array, x: float, y: float) -> None:
+    """One co-rated entry."""
+    lanes[0] += 1.0
+    lanes[1] += x
+    lanes[2] += y
+    lanes[3] += x * x
+    lanes[4] += y * y
+    lanes[5] += x * y
+    gap = abs(x - y)
+    lanes[6] += gap
+    lanes[7] = max(lanes[7], gap)
+
+
+@kernel
+def sum_pair(columns_x: Array, values_x: Array, columns_y: Array, values_y: Array, lanes: Array) -> None:
+    """The lanes (8,) of two rows with increasing columns."""
+    lanes[:] = 0.0
+    a, b = 0, 0
+    while a < len(columns_x) and b < len(columns_y):
+        if columns_x[a] == columns_y[b]:
+            add_pair(lanes, np.float64(values_x[a]), np.float64(values_y[b]))
+            a += 1
+            b += 1
+        elif columns_x[a] < columns_y[b]:
+            a += 1
+        else:
+            b += 1
+
+
+@kernel
+def sum_row(columns: Array, values: Array, column_ptr: Array, rows: Array, column_values: Array, lanes: Array) -> None:
+    """The lanes (n, 8), added up in place, of one row against all rows, given by columns."""
+    for a in range(len(columns)):
+        x = np.float64(values[a])
+        column = columns[a]
+        for b in range(column_ptr[column], column_ptr[column + 1]):
+            add_pair(lanes[rows[b]], x, np.float64(column_values[b]))
+
+
+# One definition each. `n` co-rated entries, at least one; x, y are the whole rows; sums as in the lanes above.
+
+
+@inlined
+def jaccard(n: float, length_x: float, length_y: float) -> float:
+    """|X ∩ Y| / |X ∪ Y|."""
+    return n / max(length_x + length_y - n, 1.0)
+
+
+@inlined
+def cosine(sum_xy: float, norm_x: float, norm_y: float) -> float:
+    """Σ x y / (‖x‖ ‖y‖), 0 for a row of zeros (its products are)."""
+    norms = norm_x * norm_y
+    return sum_xy / (norms if norms > 0.0 else 1.0)
+
+
+@inlined
+def pearson(sums: Array, mean_x: float, mean_y: float) -> float:
+    """Correlation over the co-rated entries about the given means, 0 where either row is constant there."""
+    n = sums[0]
+    product = sums[5] - mean_x * sums[2] - mean_y * sums[1] + n * mean_x * mean_y
+    square_x = sums[3] - 2.0 * mean_x * sums[1] + n * mean_x * mean_x
+    square_y = sums[4] - 2.0 * mean_y * sums[2] + n * mean_y * mean_y
+    # what rounding leaves of a constant row is no variance
+    varied = square_x > 1e-12 * sums[3] and square_y > 1e-12 * sums[4]
+    correlation = product / np.sqrt(square_x * square_y if varied else 1.0)
+    return max(-1.0, min(1.0, correlation)) if varied else 0.0
+
+
+@inlined
+def euclidean(sums: Array) -> float:
+    """√ Σ (x - y)²."""
+    return np.sqrt(max(0.0, sums[3] + sums[4] - 2.0 * sums[5]))  # type: ignore[no-any-return]
+
+
+@kernel
+def measure_rows(code: int, lanes: Array, of_x: Array, statistics: Array, spread: float, out: Array) -> None:
+    """`out` float64 (n,): the measure of one row (`of_x`: length, norm, mean) against all, from the lanes (n, 8).
+
+    `spread` is the rating range (largest less smallest) for the scaled Chebyshev distance. Rows with nothing
+    in common: 0 for similarities, infinity for distances, 1 for the distances of the co-rated reading.
+    """
+    length, norm, mean = of_x[0], of_x[1], of_x[2]
+    # a loop a measure, so that each is free of branches; what it makes of n = 0 is overwritten below
+    if code == JACCARD:
+        for row in range(len(out)):
+            out[row] = jaccard(lanes[row, 0], length, statistics[row, 0])
+    elif code == COSINE:
+        for row in range(len(out)):
+            out[row] = cosine(lanes[row, 5], norm, statistics[row, 1])
+    elif code == PEARSON:
+        for row in range(len(out)):
+            out[row] = pearson(lanes[row], mean, statistics[row, 2])
+    elif code == PEARSON_CORATED:
+        for row in range(len(out)):
+            n = max(lanes[row, 0], 1.0)
+            out[row] = pearson(lanes[row], lanes[row, 1] / n, lanes[row, 2] / n)
+    elif code in (MANHATTAN, MANHATTAN_MEAN):
+        for row in range(len(out)):
+            out[row] = lanes[row, 6]
+    elif code in (EUCLIDEAN, EUCLIDEAN_MEAN):
+        for row in range(len(out)):
+            out[row] = euclidean(lanes[row])
+    else:
+        scale = 1.0 if code == CHEBYSHEV or spread <= 0.0 else 1.0 / spread
+        for row in range(len(out)):
+            out[row] = lanes[row, 7] * scale
+    if code in (MANHATTAN_MEAN, EUCLIDEAN_MEAN):
+        for row in range(len(out)):
+            out[row] /= max(lanes[row, 0], 1.0)
+    apart = 0.0
+    if code >= FIRST_DISTANCE:
+        apart = np.inf if code in (MANHATTAN, EUCLIDEAN, CHEBYSHEV) else 1.0
+    for row in range(len(out)):
+        out[row] = apart if lanes[row, 0] == 0.0 else out[row]
+
+
+@kernel
+def shrink_rows(code: int, lanes: Array, shrinkage: float, out: Array) -> None:
+    """Trust a pair by its n co-rated entries: s n / (n + λ) for a similarity, d (n + λ) / n for a distance."""
+    if shrinkage > 0.0:
+        for row in range(len(out)):
+            n = lanes[row, 0]
+            if n > 0.0:
+                out[row] *= n / (n + shrinkage) if code < FIRST_DISTANCE else (n + shrinkage) / n
+
+
+@kernel
+def nearest_rows(
+    code: int, values: Array, lanes: Array, own: int, min_overlap: int, absolute: bool, near: Array, near_rows: Array
+) -> None:
+    """The rows nearest to row `own` by `values` (n,) of a measure: values and row numbers, nearest first.
+
+    Similarities are taken from the largest (with `absolute`, from the largest magnitude), distances from the
+    smallest; rows sharing fewer than `min_overlap` entries are left out. -1 and NaN where none are left.
+    Values are compared as float32, so that what rounding made unequal ties again.
+    """
+    n = len(values)
+    near[:] = -np.inf
+    near_rows[:] = n
+    worst = np.float32(-np.inf)
+    step = 16
+    for low in range(0, n, step):
+        high = min(low + step, n)
+        hits = 0
+        for row in range(low, high):  # one test for many rows; few of them get any further
+            value = np.float32(values[row])
+            hits += (value >= worst) | (-value >= worst)
+        if hits == 0:
+            continue
+        for row in range(low, high):
+            value = values[row]
+            close = np.float32(-value if code >= FIRST_DISTANCE else (abs(value) if absolute else value))
+            if close < worst or lanes[row, 0] < min_overlap or row == own:
+                continue
+            if worse(near[0], near_rows[0], close, row):
+                push(near, near_rows, close, row)
+                worst = near[0]
+    sort_best_first(near, near_rows)
+    for place in range(len(near)):  # from closeness back to the measure, with its sign
+        row = near_rows[place]
+        if row == n:
+            near_rows[place], near[place] = -1, np.nan
+        else:
+            near[place] = values[row]
+
+
+@kernel
+def corated_neighbors(
+    start: int, stop: int, indptr: Array, columns: Array, values: Array, column_ptr: Array, rows: Array,
+    column_values: Array, statistics: Array, codes: Array, spread: float, shrinkage: float, min_overlap: int,
+    absolute: bool, best: Array, best_rows: Array,
+) -> None:  # fmt: skip
+    """The nearest other rows of rows [start, stop) by each measure in `codes`, from one pass over the data.
+
+    `best` float32 and `best_rows` int32 (n_codes, n, k) take values and row numbers, nearest first; -1 and
+    NaN where a row has fewer neighbours.
+    """
+    n, k = len(statistics), best.shape[2]
+    lanes, measured = np.zeros((n, LANES)), np.empty(n)
+    near, near_rows = np.empty(k, np.float32), np.empty(k, np.int32)
+    for row in range(start, stop):
+        first, last = indptr[row], indptr[row + 1]
+        sum_row(columns[first:last], values[first:last], column_ptr, rows, column_values, lanes)
+        for m in range(len(codes)):
+            measure_rows(codes[m], lanes, statistics[row], statistics, spread, measured)
+            shrink_rows(codes[m], lanes, shrinkage, measured)
+            nearest_rows(codes[m], measured, lanes, row, min_overlap, absolute, near, near_rows)
+            best[m, row] = near
+            best_rows[m, row] = near_rows
+        lanes[:] = 0.0

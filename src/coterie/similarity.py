@@ -1,0 +1,418 @@
+"""The six measures of likeness between users or between items, one definition each.
+
+======================  ========  ====================================================  ======================
+measure                 closer    formula over the co-rated set C = I_a ∩ I_b           recommended for
+======================  ========  ====================================================  ======================
+``jaccard``             larger    |I_a ∩ I_b| / |I_a ∪ I_b|                             unary, binary
+``cosine``              larger    Σ_C a b / (‖a‖ ‖b‖), norms over the whole profiles    ratings
+``pearson``             larger    Σ_C (a-ā)(b-b̄) / √(Σ_C (a-ā)² Σ_C (b-b̄)²)             ratings
+``manhattan`` (``l1``)  smaller   Σ_C |a - b|                                           profiles of equal sets
+``euclidean`` (``l2``)  smaller   √ Σ_C (a - b)²                                        profiles of equal sets
+``chebyshev``           smaller   max_C |a - b|                                         worst disagreement
+======================  ========  ====================================================  ======================
+
+Each has two readings. ``"table"``: as written above, with ā the mean of all of a's ratings; profiles that
+share nothing have similarity 0 and distance infinity. ``"notebook"``: ā is the mean over C; Manhattan and
+Euclidean are divided by |C|, Chebyshev by the range of the ratings; profiles that share nothing have
+similarity 0 and distance 1. Jaccard and cosine read the same in both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from coterie.data.interactions import Axis, Interactions, Rows
+from coterie.data.vocabulary import Id, Vocabulary
+from coterie.errors import ParameterError
+from coterie.kernels import corated
+from coterie.kernels.gram import top_k_gram
+from coterie.kernels.memory import require_memory
+from coterie.kernels.parallel import run_blocks
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Reading = Literal["table", "notebook"]
+
+# Above this many products, neighbours by cosine or Jaccard come from the Gram kernel.
+_GRAM_PRODUCTS = 200_000_000
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of likeness: what it is called, how it reads, and when to use it.
+
+    Attributes
+    ----------
+    name, alias : str
+    formula, notebook_formula : str
+        In the two readings, over the co-rated set C.
+    larger_is_closer : bool
+        True for a similarity, False for a distance.
+    suits : tuple of str
+        The kinds of data that the guideline recommends it for: "unary", "binary", "ratings".
+    guideline : str
+        The same in a sentence.
+    codes : dict of reading to int
+        The kernel's number for each reading.
+    """
+
+    name: str
+    alias: str
+    formula: str
+    notebook_formula: str
+    larger_is_closer: bool
+    suits: tuple[str, ...]
+    guideline: str
+    codes: dict[str, int] = field(repr=False)
+
+    def code(self, reading: Reading) -> int:
+        """The kernel's number of this measure in a reading."""
+        if reading not in self.codes:
+            raise ParameterError(f"reading must be 'table' or 'notebook', not {reading!r}")
+        return self.codes[reading]
+
+    def nothing_shared(self, reading: Reading) -> float:
+        """The value for two profiles that share nothing."""
+        if self.larger_is_closer:
+            return 0.0
+        return float("inf") if reading == "table" else 1.0
+
+    def weights(self, values: Array) -> Array:
+        """Values as weights, larger for closer: a similarity as it is, a distance d as 1 / (1 + d)."""
+        return values if self.larger_is_closer else 1.0 / (1.0 + values)
+
+
+def _measures() -> dict[str, Measure]:
+    jaccard, cosine = "|I_a ∩ I_b| / |I_a ∪ I_b|", "Σ_C a·b / (‖a‖ ‖b‖)"
+    correlation = "Σ_C (a-ā)(b-b̄) / √(Σ_C (a-ā)² · Σ_C (b-b̄)²)"
+    c = corated
+
+    def both(table: int, notebook: int) -> dict[str, int]:
+        return {"table": table, "notebook": notebook}
+
+    listed = [
+        Measure(
+            "jaccard", "jaccard", jaccard, jaccard, True, ("unary", "binary"),
+            "for unary and binary data: how much of what either touched did both touch; blind to the ratings",
+            both(c.JACCARD, c.JACCARD),
+        ),
+        Measure(
+            "cosine", "cosine", cosine, cosine, True, ("ratings",),
+            "for ratings: unrated counts as 0, so it rewards both overlap and agreement",
+            both(c.COSINE, c.COSINE),
+        ),
+        Measure(
+            "pearson", "pearson", correlation + ", ā, b̄ over all ratings", correlation + ", ā, b̄ over C",
+            True, ("ratings",),
+            "for ratings: compares ups and downs about each one's own mean, so harsh and mild raters can agree",
+            both(c.PEARSON, c.PEARSON_CORATED),
+        ),
+        Measure(
+            "manhattan", "l1", "Σ_C |a - b|", "Σ_C |a - b| / |C|", False, (),
+            "a sum of disagreements: it grows with |C|, so compare averages (the notebook reading)",
+            both(c.MANHATTAN, c.MANHATTAN_MEAN),
+        ),
+        Measure(
+            "euclidean", "l2", "√ Σ_C (a - b)²", "√ Σ_C (a - b)² / |C|", False, (),
+            "like Manhattan, but large disagreements weigh more",
+            both(c.EUCLIDEAN, c.EUCLIDEAN_MEAN),
+        ),
+        Measure(
+            "chebyshev", "chebyshev", "max_C |a - b|", "max_C |a - b| / (r_max - r_min)", False, (),
+            "the worst single disagreement; one odd rating decides it",
+            both(c.CHEBYSHEV, c.CHEBYSHEV_SCALED),
+        ),
+    ]  # fmt: skip
+    return {m.name: m for m in listed}
+
+
+#: The six measures by name, in the order of the module.
+MEASURES: dict[str, Measure] = _measures()
+
+
+def measure(name: str | Measure) -> Measure:
+    """The measure of a name or alias; an unknown one is an error that lists the six."""
+    if isinstance(name, Measure):
+        return name
+    found = MEASURES.get(name) or next((m for m in MEASURES.values() if m.alias == name), None)
+    if found is None:
+        raise ParameterError(f"unknown measure {name!r}; there are {', '.join(MEASURES)}, and l1, l2 for two of them")
+    return found
+
+
+@dataclass(frozen=True)
+class PairSums:
+    """What two profiles share, as the kernels add it up; every measure is a function of these.
+
+    `shared` are the row numbers (along the other axis) of what both have, `a` and `b` their ratings there;
+    `n, sum_a, ...` the sums over them; `length`, `norm` and `mean` belong to the whole profiles (a, b).
+    """
+
+    shared: Array
+    a: Array
+    b: Array
+    n: int
+    sum_a: float
+    sum_b: float
+    sum_aa: float
+    sum_bb: float
+    sum_ab: float
+    sum_abs: float
+    max_abs: float
+    length: tuple[int, int]
+    norm: tuple[float, float]
+    mean: tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbors:
+    """The nearest others of every user or item.
+
+    Attributes
+    ----------
+    ids : Vocabulary
+        Whose neighbours, and who the neighbours are.
+    measure : Measure
+    indices : int32 (n, n_neighbors)
+        Row numbers, nearest first; -1 where there are fewer.
+    values : float32 (n, n_neighbors)
+        The measure's values; NaN where there are fewer.
+    """
+
+    ids: Vocabulary
+    measure: Measure
+    indices: Array = field(repr=False)
+    values: Array = field(repr=False)
+
+    def of(self, id: Id) -> pl.DataFrame:
+        """One id's neighbours: `rank, neighbor, value`."""
+        row = self.ids.index(id)
+        valid = self.indices[row] >= 0
+        neighbors = self.ids.ids[self.indices[row][valid]]
+        ranks = np.arange(1, valid.sum() + 1, dtype=np.int32)
+        return pl.DataFrame({"rank": ranks, "neighbor": neighbors.tolist(), "value": self.values[row][valid]})
+
+    def to_frame(self) -> pl.DataFrame:
+        """Everyone's neighbours: `id, rank, neighbor, value`."""
+        valid = self.indices >= 0
+        rows, places = np.nonzero(valid)
+        return pl.DataFrame(
+            {
+                "id": pl.Series(self.ids.ids[rows].tolist()),
+                "rank": (places + 1).astype(np.int32),
+                "neighbor": pl.Series(self.ids.ids[self.indices[valid]].tolist()),
+                "value": self.values[valid],
+            }
+        )
+
+
+def pair_sums(x: Interactions, a: Id, b: Id, axis: Axis = "users") -> PairSums:
+    """The co-rated ratings of two users (or items) and the sums from which all six measures follow."""
+    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b])
+    (columns_a, values_a), (columns_b, values_b) = _row(rows, row_a), _row(rows, row_b)
+    lanes = np.zeros(corated.LANES)
+    corated.sum_pair(columns_a, values_a, columns_b, values_b, lanes)
+    shared, in_a, in_b = np.intersect1d(columns_a, columns_b, assume_unique=True, return_indices=True)
+    of = [_statistics_of(values) for values in (values_a, values_b)]
+    return PairSums(
+        shared, values_a[in_a], values_b[in_b], int(lanes[0]), *map(float, lanes[1:]),
+        (int(of[0][0]), int(of[1][0])), (float(of[0][1]), float(of[1][1])), (float(of[0][2]), float(of[1][2])),
+    )  # fmt: skip
+
+
+def pair(
+    x: Interactions, a: Id, b: Id, measure: str | Measure, reading: Reading = "table", axis: Axis = "users"
+) -> float:
+    """The measure of two users (or, with ``axis="items"``, two items).
+
+    Returns
+    -------
+    float
+        A similarity (larger is closer) or a distance (smaller is closer): see `MEASURES`. Profiles that
+        share nothing give `Measure.nothing_shared`.
+    """
+    code = _measure(measure).code(reading)
+    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b])
+    (columns_a, values_a), (columns_b, values_b) = _row(rows, row_a), _row(rows, row_b)
+    lanes, out = np.zeros((1, corated.LANES)), np.empty(1)
+    corated.sum_pair(columns_a, values_a, columns_b, values_b, lanes[0])
+    of_a, of_b = _statistics_of(values_a), _statistics_of(values_b)
+    corated.measure_rows(code, lanes, of_a, of_b[None, :], _spread(x), out)
+    return float(out[0])
+
+
+def one_to_all(
+    x: Interactions,
+    id: Id,
+    measure: str | Measure,
+    reading: Reading = "table",
+    axis: Axis = "users",
+    shrinkage: float = 0.0,
+) -> Array:
+    """The measure of one user (or item) with every one, float64 (n,), in the order of the vocabulary."""
+    row = x.vocabulary(axis).index(id)
+    against = AgainstAll(x, _measure(measure), reading, axis, shrinkage)
+    return against.measure(*_row(x.rows(axis), row))[0]
+
+
+class AgainstAll:
+    """Any profiles against all users (or items) of `x`, one at a time, by one measure."""
+
+    def __init__(
+        self, x: Interactions, measure: Measure, reading: Reading, axis: Axis = "users", shrinkage: float = 0.0
+    ) -> None:
+        self.code, self.shrinkage, self.spread = measure.code(reading), shrinkage, _spread(x)
+        rows, self.columns = x.rows(axis), x.rows("items" if axis == "users" else "users")
+        self.statistics = corated.row_statistics(rows.indptr, rows.values)
+
+    def measure(self, columns: Array, values: Array) -> tuple[Array, Array]:
+        """Values float64 (n,) and numbers of shared entries float64 (n,) of one sparse profile."""
+        lanes = np.zeros((len(self.statistics), corated.LANES))
+        out = np.empty(len(lanes))
+        corated.sum_row(columns, values, self.columns.indptr, self.columns.indices, self.columns.values, lanes)
+        corated.measure_rows(self.code, lanes, _statistics_of(values), self.statistics, self.spread, out)
+        corated.shrink_rows(self.code, lanes, self.shrinkage, out)
+        return out, lanes[:, 0]
+
+
+def matrix(x: Interactions, measure: str | Measure, reading: Reading = "table", axis: Axis = "users") -> Array:
+    """The measure of every pair, float32 (n, n), for small data.
+
+    Raises
+    ------
+    MemoryBudgetError
+        The matrix is larger than memory allows; `neighbors` never is.
+    """
+    rows, n = x.rows(axis), len(x.vocabulary(axis))
+    require_memory(4 * n * n, f"the {n:,} x {n:,} matrix", "use similarity.neighbors, which keeps the nearest only")
+    against = AgainstAll(x, _measure(measure), reading, axis)
+    out = np.empty((n, n), np.float32)
+
+    def work(start: int, stop: int) -> None:
+        for row in range(start, stop):
+            out[row] = against.measure(*_row(rows, row))[0]
+
+    run_blocks(work, n, 64)
+    return out
+
+
+def neighbors(
+    x: Interactions,
+    measure: str | Measure,
+    n_neighbors: int = 50,
+    axis: Axis = "users",
+    reading: Reading = "table",
+    shrinkage: float = 0.0,
+    min_overlap: int = 1,
+    absolute: bool = False,
+) -> Neighbors:
+    """The nearest others of every user (or item), exactly, with memory for n x n_neighbors only.
+
+    Parameters
+    ----------
+    n_neighbors : int, at least 1
+    shrinkage : float, at least 0
+        Trust pairs by what they share: ``s n / (n + shrinkage)`` for a similarity with n co-rated entries,
+        ``d (n + shrinkage) / n`` for a distance.
+    min_overlap : int, at least 1
+        Fewest co-rated entries of neighbours. Pairs that share nothing are never neighbours.
+    absolute : bool
+        Take similarities from the largest magnitude instead of the largest.
+
+    Ties go to the smaller row number.
+    """
+    found = _measure(measure)
+    _check_neighbors(n_neighbors, shrinkage, min_overlap)
+    if _gram_applies(x, found, axis, shrinkage, min_overlap):
+        indices, values = _gram_neighbors(x, found, n_neighbors, axis)
+        return Neighbors(x.vocabulary(axis), found, indices, values)
+    return _corated_neighbors(x, [found], n_neighbors, axis, reading, shrinkage, min_overlap, absolute)[0]
+
+
+def all_neighbors(
+    x: Interactions,
+    n_neighbors: int = 50,
+    axis: Axis = "users",
+    reading: Reading = "table",
+    shrinkage: float = 0.0,
+    min_overlap: int = 1,
+    absolute: bool = False,
+) -> dict[str, Neighbors]:
+    """`neighbors` by all six measures from one pass over the data, by name."""
+    _check_neighbors(n_neighbors, shrinkage, min_overlap)
+    found = list(MEASURES.values())
+    lists = _corated_neighbors(x, found, n_neighbors, axis, reading, shrinkage, min_overlap, absolute)
+    return dict(zip(MEASURES, lists, strict=True))
+
+
+def _corated_neighbors(
+    x: Interactions, measures: list[Measure], k: int, axis: Axis, reading: Reading, shrinkage: float,
+    min_overlap: int, absolute: bool,
+) -> list[Neighbors]:  # fmt: skip
+    rows, columns = x.rows(axis), x.rows("items" if axis == "users" else "users")
+    n = len(x.vocabulary(axis))
+    k = max(1, min(k, n - 1))
+    require_memory(8 * len(measures) * n * k, f"{n:,} lists of {k:,} neighbours", "ask for fewer n_neighbors")
+    codes = np.array([m.code(reading) for m in measures], np.int64)
+    statistics = corated.row_statistics(rows.indptr, rows.values)
+    values, indices = np.empty((len(codes), n, k), np.float32), np.empty((len(codes), n, k), np.int32)
+
+    def work(start: int, stop: int) -> None:
+        corated.corated_neighbors(
+            start, stop, *rows, *columns, statistics, codes, _spread(x), shrinkage, max(1, min_overlap), absolute,
+            values, indices,
+        )  # fmt: skip
+
+    run_blocks(work, n, 64)
+    return [Neighbors(x.vocabulary(axis), m, indices[i], values[i]) for i, m in enumerate(measures)]
+
+
+def _gram_applies(x: Interactions, found: Measure, axis: Axis, shrinkage: float, min_overlap: int) -> bool:
+    """Whether the pairs' products are all that is needed, and many enough to be worth the larger kernel."""
+    if found.name not in ("cosine", "jaccard") or shrinkage > 0 or min_overlap > 1:
+        return False
+    lengths = (x.item_counts if axis == "users" else x.user_counts).astype(np.float64)
+    return float(lengths @ lengths) > _GRAM_PRODUCTS and x.scale[0] >= 0
+
+
+def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tuple[Array, Array]:
+    rows, n = x.rows(axis), len(x.vocabulary(axis))
+    k = max(1, min(k, n - 1))
+    require_memory(16 * n * k, f"{n:,} lists of {k:,} neighbours", "ask for fewer n_neighbors")
+    n_columns = x.n_items if axis == "users" else x.n_users
+    jaccard = found.name == "jaccard"
+    if jaccard:
+        values, size = np.ones(x.nnz, np.float32), np.diff(rows.indptr)
+    else:
+        values, size = rows.values, corated.row_statistics(rows.indptr, rows.values)[:, 1]
+    indices, similarities = top_k_gram(rows.indptr, rows.indices, values, n_columns, size, jaccard, k)
+    similarities[indices < 0] = np.nan
+    return indices, similarities
+
+
+def _check_neighbors(n_neighbors: int, shrinkage: float, min_overlap: int) -> None:
+    for name, value, low in (
+        ("n_neighbors", n_neighbors, 1), ("shrinkage", shrinkage, 0), ("min_overlap", min_overlap, 1),
+    ):  # fmt: skip
+        if not value >= low:
+            raise ParameterError(f"{name} must be at least {low}, not {value!r}")
+
+
+_measure = measure  # functions here have a parameter of that name
+
+
+def _row(rows: Rows, row: int) -> tuple[Array, Array]:
+    entries = slice(rows.indptr[row], rows.indptr[row + 1])
+    return rows.indices[entries], rows.values[entries]
+
+
+def _statistics_of(values: Array) -> Array:
+    """Length, norm and mean of one row."""
+    return corated.row_statistics(np.array([0, len(values)]), values)[0]
+
+
+def _spread(x: Interactions) -> float:
+    return x.scale[1] - x.scale[0]
