@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coterie.cli.options import DataArgument, HyperParameters, flag, settings
-from coterie.cli.output import Output, Side, cell, table
+from coterie.cli.output import Output, Side, cell, heading, table
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
 
@@ -57,7 +57,9 @@ def compare(
         random_state=random_state,
         progress=not out.as_json,
     )
-    out.show(board.to_dict(), cell(str(board.split)), _picture(board), *map(cell, [*board.words(), *board.notes]))
+    failures = [f"{row.model} failed: {row.error}" for row in board.rows if row.error]
+    words = map(cell, [*board.words(), *failures, *board.notes])
+    out.show(board.to_dict(), heading(board.split.description), _picture(board), *words)
     return 1 if all(row.error for row in board.rows) else 0
 
 
@@ -96,12 +98,15 @@ def _contestant(text: str) -> Recommender:
 
 
 def _picture(board: Leaderboard) -> Any:
-    figures: dict[str, Side] = {name: "right" for name in [*(m.name for m in board.measures), "fit_s"]}
-    made = table(None, model="left", **figures, standing="left")
+    # Headings and labels take two lines, so that a usual choice of metrics fits 80 columns.
+    headings = [measure.name.replace("@", "\n@") for measure in board.measures] + ["fit\nseconds"]
+    columns: dict[str, Side] = {"model": "left"}
+    made = table(columns | dict.fromkeys(headings, "right"))
     for row in board.rows:
+        name, _, changed = row.model.partition("(")
         seconds = "-" if row.fit_seconds is None else f"{row.fit_seconds:.2f}"
         values = [_value(board, row, measure.name) for measure in board.measures]
-        made.add_row(cell(row.model), *values, seconds, cell(row.error or board.verdict(row)))
+        made.add_row(cell(f"{name}\n{changed.removesuffix(')').replace(', ', chr(10))}".rstrip()), *values, seconds)
     return made
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions
-from coterie.cli.output import Output, UsageError, cell, counted, frame_table, stderr, stdout, working
+from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr, stdout, working
 
 if TYPE_CHECKING:
     import polars as pl
@@ -95,9 +95,8 @@ def recommend(
         whom = {"profile": profile}
         title = "For someone who rated " + ", ".join(f"{_name(fitted, i)} {r:g}" for i, r in profile.items())
     shown = found.drop("user") if users and len(users) == 1 else found
-    pictures = [frame_table(_title_early(shown), cell(f"{title}, by {fitted.name}"))] if len(found) else []
-    notes = [] if len(found) else ["Nothing is left to recommend."]
-    out.show({**_about(fitted), **whom, "recommendations": found}, *pictures, *notes)
+    picture = frame_table(_title_early(shown)) if len(found) else "Nothing is left to recommend."
+    out.show({**_about(fitted), **whom, "recommendations": found}, heading(f"{title}, by {fitted.name}"), picture)
 
 
 def predict(
@@ -124,7 +123,8 @@ def predict(
     found = pl.DataFrame([pl.Series("item", items), *titles, pl.Series("prediction", ratings), given])
     title = f"Predicted by {fitted.name} for " + ("a stranger" if isinstance(who, dict) else f"user {who}")
     document = {**_about(fitted), **_whom(who), "predictions": found}
-    out.show(document, frame_table(found if any(given.is_not_null()) else found.drop("rated"), title, decimals=2))
+    shown = found if given.is_not_null().any() else found.drop("rated")
+    out.show(document, heading(title), frame_table(shown, decimals=2))
 
 
 def explain(
@@ -157,8 +157,8 @@ def explain(
         "summary": explanation.summary,
     }
     whom = "a stranger" if isinstance(who, dict) else f"user {who}"
-    heading = f"Why {_name(fitted, item)} scores {explanation.score:.4f} for {whom}, by {fitted.name}"
-    out.show(document, cell(heading), cell(explanation.summary), _account(explanation, k))
+    why = f"Why {_name(fitted, item)} scores {explanation.score:.4f} for {whom}, by {fitted.name}"
+    out.show(document, heading(why), cell(explanation.summary), _account(explanation, k))
 
 
 # ---- what these share -----------------------------------------------------------------------------------

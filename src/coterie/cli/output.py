@@ -96,24 +96,25 @@ def _plain(value: Any) -> Any:
 Side = Literal["left", "right"]
 
 
-def table(title: str | None = None, **columns: Side) -> Table:
-    """An empty table; ``name="right"`` for numbers, ``name="left"`` for text."""
+def heading(text: str) -> str:
+    """A line above a table."""
+    return f"[bold]{cell(text)}[/bold]"
+
+
+def table(columns: Mapping[str, Side]) -> Table:
+    """An empty table with the given headings; numbers stand to the right, text to the left."""
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, side in columns.items():
         made.add_column(name.replace("_", " "), justify=side, no_wrap=side == "right", overflow="fold")
     return made
 
 
-def frame_table(frame: pl.DataFrame, title: str | None = None, decimals: int = 4, **headings: str) -> Table:
+def frame_table(frame: pl.DataFrame, decimals: int = 4) -> Table:
     """A polars frame as a table: numbers to the right with `decimals` places, text wrapped."""
-    names = {name: headings.get(name, name.replace("_", " ")) for name in frame.columns}
-    made = table(title)
-    for name, kind in frame.schema.items():
-        right = kind.is_numeric()
-        made.add_column(names[name], justify="right" if right else "left", no_wrap=right, overflow="fold")
+    made = table({name: "right" if kind.is_numeric() else "left" for name, kind in frame.schema.items()})
     for row in frame.iter_rows():
         made.add_row(*(cell(value, decimals) for value in row))
     return made
@@ -126,7 +127,7 @@ def cell(value: Any, decimals: int = 4) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:,.{decimals}f}" if math.isfinite(value) else "-"
+        return f"{value:,.{decimals}f}" if math.isfinite(value) else "∞" if value > 0 else "-"
     if isinstance(value, list):
         return escape(", ".join(map(str, value)))
     return escape(str(value))

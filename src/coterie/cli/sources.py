@@ -23,23 +23,25 @@ if TYPE_CHECKING:
 
 def load_dataset(options: DataOptions) -> Dataset:
     """The dataset that the options name, reduced as they say; what loading skipped is told on stderr."""
-    with working(f"Loading {options.data}"):
-        dataset = ct.load(
-            options.data,
-            user=options.user,
-            item=options.item,
-            rating=options.rating,
-            timestamp=options.timestamp,
-            separator=options.separator,
-            duplicates=options.duplicates,
-            on_error=options.on_error,
-            cache=not options.no_cache,
-        )
-        for line in dataset.report.skipped_lines:
-            complain("skipped", line)
-        if dataset.report.skipped:
-            complain("warning", f"{dataset.report.skipped:,} malformed lines were skipped")
-        return _reduced(dataset, options)
+    dataset = ct.load(
+        options.data,
+        user=_column(options.user),
+        item=_column(options.item),
+        rating=_column(options.rating),
+        timestamp=_column(options.timestamp),
+        separator=options.separator,
+        duplicates=options.duplicates,
+        on_error=options.on_error,
+        cache=not options.no_cache,
+    )
+    for line in dataset.report.skipped_lines[1:]:  # the library's warning has shown the first
+        complain("skipped", line)
+    return _reduced(dataset, options)
+
+
+def _column(text: str | None) -> str | int | None:
+    """A column's name, or its position where it is a number."""
+    return int(text) if text is not None and text.isdigit() else text
 
 
 def _reduced(dataset: Dataset, options: DataOptions) -> Dataset:
