@@ -17,6 +17,14 @@ class UnknownIdError(CoterieError, LookupError):
     """A user or item id that the data does not have."""
 
 
+class AmbiguousTitleError(UnknownIdError):
+    """A title that several items may mean; `candidates` are their ids."""
+
+    def __init__(self, message: str, candidates: tuple[int | str, ...] = ()) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
 class NotFittedError(CoterieError, RuntimeError):
     """A model was asked before `fit`."""
 

@@ -34,7 +34,7 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     help_text = run("--help")
     assert help_text.status == 0
-    names = "demo data similar fit recommend predict explain compare doctor".split()
+    names = ["demo", "data", "similar", "fit", "recommend", "predict", "explain", "compare", "doctor"]
     assert [name for name in names if f" {name} " not in help_text.out] == []
 
 
@@ -122,9 +122,7 @@ def _named(name: str, action: object) -> object:
     return command
 
 
-def test_an_error_that_nobody_foresaw_is_one_line_too(
-    run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_that_nobody_foresaw_is_one_line_too(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "_about", lambda model: 1 / 0)
     answer = run("recommend", "1", "--model", "popularity", "--data", movies)
     assert answer.status == 1

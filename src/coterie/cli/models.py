@@ -83,7 +83,7 @@ def recommend(
         raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
     fitted = obtain_model(model, data)
     train = fitted.train_
-    among = [find_item(text, train.items, fitted.catalog_) for text in candidate] if candidate else None
+    among = [find_item(text, train, fitted.catalog_) for text in candidate] if candidate else None
     if users:
         ids = [train.users.parse(text) for text in users]
         found = fitted.recommend(ids, k=k, exclude_seen=not include_seen, candidates=among)
@@ -206,7 +206,7 @@ def _person(model: Recommender, words: list[str], rated: list[str] | None) -> tu
     who: Id | dict[Id, float]
     who = parse_profile(rated, model) if rated else model.train_.users.parse(words[0])
     texts = words if rated else words[1:]
-    return who, [find_item(text, model.train_.items, model.catalog_) for text in texts]
+    return who, [find_item(text, model.train_, model.catalog_) for text in texts]
 
 
 def _title_early(found: pl.DataFrame) -> pl.DataFrame:

@@ -179,7 +179,8 @@ class DataOptions:
 
     data: Annotated[str, typer.Option("--data", "-d", metavar="NAME|PATH", help=_DATA_HELP)] = "movielens-sample"
     user: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Column of user ids: its name, or its place from 0.", rich_help_panel=_READING)
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of user ids (name, or place from 0).", rich_help_panel=_READING),
     ] = None
     item: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Column of item ids.", rich_help_panel=_READING)

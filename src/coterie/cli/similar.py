@@ -11,6 +11,7 @@ from coterie.cli.output import Output, UsageError, cell, counted, frame_table, h
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.console import RenderableType
 
     from coterie.data.dataset import Dataset
     from coterie.data.interactions import Axis, Interactions
@@ -48,7 +49,7 @@ def similar(
     dataset = data.load()
     axis: Axis = "items" if items else "users"
     known = dataset.interactions.vocabulary(axis)
-    chosen = [find_item(text, known, dataset.catalog) if items else known.parse(text) for text in ids]
+    chosen = [find_item(text, dataset.interactions, dataset.catalog) if items else known.parse(text) for text in ids]
     if len(chosen) == 2:
         _show_pair(dataset, axis, chosen[0], chosen[1], k, out)
         return
@@ -128,7 +129,7 @@ def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, k: int, out: Output) 
     both = f"{'Both rated' if axis == 'users' else 'Both were rated by'} {counted(sums.n, noun)}, the set C:"
     rest = [f"... and {counted(len(shared) - k, 'more row')} (-k {len(shared)} shows all)"] if len(shared) > k else []
     sides = shared.head(k).rename({"a": f"{axis[:-1]} {a}", "b": f"{axis[:-1]} {b}"})
-    pictures = [frame_table(sides, decimals=1), *rest] if len(shared) else []
+    pictures: list[RenderableType] = [frame_table(sides, decimals=1), *rest] if len(shared) else []
     recommended = ", ".join(m["name"] for m in measures if kind in m["suits"])
     out.show(
         document,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING
 
 import coterie as ct
 from coterie.cli.options import DataOptions, HyperParameters, ModelOptions, settings
-from coterie.cli.output import complain, working
-from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.cli.output import complain, frame_table, stderr, working
+from coterie.errors import AmbiguousTitleError, DataError, ParameterError, UnknownIdError
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     from coterie.data.catalog import Catalog
     from coterie.data.dataset import Dataset
-    from coterie.data.vocabulary import Id, Vocabulary
+    from coterie.data.interactions import Interactions
+    from coterie.data.vocabulary import Id
     from coterie.models.base import Recommender
 
 
@@ -103,17 +105,37 @@ def obtain_model(options: ModelOptions, data: DataOptions) -> Recommender:
 # ---- items and profiles -----------------------------------------------------------------------------
 
 
-def find_item(text: str, items: Vocabulary, catalog: Catalog | None) -> Id:
-    """The item that `text` names: an id of the data, else a title of the catalog."""
+def find_item(text: str, x: Interactions, catalog: Catalog | None) -> Id:
+    """The rated item that `text` names: an id of the data, else a title of the catalog."""
+    if catalog is None:
+        return x.items.parse(text)
     try:
-        id = items.parse(text)
-        if id in items or catalog is None:
+        if (id := x.items.parse(text)) in x.items:
             return id
-    except UnknownIdError:
-        if catalog is None:
-            raise
-    assert catalog is not None
-    return catalog.find(text)
+    except UnknownIdError:  # not an id of this kind of data
+        pass
+    try:
+        found = catalog.find(text)
+    except AmbiguousTitleError as error:
+        found = _only_rated(text, error.candidates, x, catalog)
+    if found not in x.items:
+        raise UnknownIdError(f"{catalog.titles([found])[0]} [{found}] is in the catalog, but nobody here rated it")
+    return found
+
+
+def _only_rated(text: str, candidates: Sequence[Id], x: Interactions, catalog: Catalog) -> Id:
+    """The one candidate that has ratings; else an error, below a table of those that have, most rated first."""
+    rated = [item for item in candidates if item in x.items]
+    if len(rated) == 1:
+        return rated[0]
+    if not rated:
+        raise UnknownIdError(f"{text!r} could be any of {len(candidates)} titles, and nobody here rated one of them")
+    import polars as pl
+
+    counts = x.item_counts[x.items.indices(rated)]
+    shown = pl.DataFrame([pl.Series("item", rated), catalog.titles(rated), pl.Series("ratings", counts)])
+    stderr().print(frame_table(shown.sort("ratings", descending=True, maintain_order=True)))
+    raise UnknownIdError(f"{text!r} could be any of these {len(rated)} titles; give the year or the id")
 
 
 def parse_profile(rated: list[str], model: Recommender) -> dict[Id, float]:
@@ -127,7 +149,7 @@ def parse_profile(rated: list[str], model: Recommender) -> dict[Id, float]:
             value = float("nan")
         if not title.strip() or value != value:
             raise ParameterError(f'--rated takes an item and a rating, such as "Toy Story (1995)=5", not {text!r}')
-        item = find_item(title.strip(), model.train_.items, model.catalog_)
+        item = find_item(title.strip(), model.train_, model.catalog_)
         if item in profile:
             raise ParameterError(f"--rated names item {item!r} twice, the second time as {title.strip()!r}")
         profile[item] = value

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from coterie.data.catalog import Catalog
 from coterie.data.vocabulary import Id
-from coterie.errors import UnknownIdError
+from coterie.errors import AmbiguousTitleError, UnknownIdError
 
 _ARTICLES = "the|a|an|le|la|les|l'|il|lo|i|gli|el|los|las|der|die|das|ein|eine|un|une|o|os|as|den|det|de"
 # "Fear, The" and "City of Lost Children, The (Cité des enfants perdus, La)": the article belongs in front.
@@ -52,8 +52,10 @@ def find_title(catalog: Catalog, text: str) -> Id:
 
     Raises
     ------
+    AmbiguousTitleError
+        Several titles fit equally well: the message lists them with their ids.
     UnknownIdError
-        Several titles fit equally well: the message lists them with their ids. None fits: it lists the nearest.
+        None fits: the message lists the nearest.
     """
     titles = catalog.title_forms
     exact = [t for t in titles if t.title.strip() == text.strip()]
@@ -131,7 +133,8 @@ def _only(found: list[Title], text: str) -> Id:
     found = sorted(found, key=lambda t: (len(t.title), t.title))
     more = f", and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
     shown = "; ".join(map(str, found[:_SHOWN]))
-    raise UnknownIdError(f"{text!r} could be any of {len(found):,} titles: {shown}{more}. Give the year or the id")
+    message = f"{text!r} could be any of {len(found):,} titles: {shown}{more}. Give the year or the id"
+    raise AmbiguousTitleError(message, tuple(title.item for title in found))
 
 
 def _nearest(titles: list[Title], name: str) -> list[tuple[float, Title]]:
