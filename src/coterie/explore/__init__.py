@@ -1,1 +1,21 @@
-""""""
+"""Looking: pictures of ratings and of comparisons, and a report that holds them all."""
+
+from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
+from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
+from coterie.explore.report import typical_user, write_report
+from coterie.explore.similarity_figures import quiet_typical_busy, similarity_panel
+from coterie.explore.style import to_svg
+
+__all__ = [
+    "accuracy_against_time",
+    "genre_bars",
+    "leaderboard_bars",
+    "long_tail",
+    "quiet_typical_busy",
+    "rating_histogram",
+    "ratings_over_time",
+    "similarity_panel",
+    "to_svg",
+    "typical_user",
+    "write_report",
+]

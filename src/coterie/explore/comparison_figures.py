@@ -1,0 +1,176 @@
+"""Pictures of a leaderboard: how good each model is, how sure that is, and what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator
+
+from coterie.errors import DataError, ParameterError
+from coterie.evaluation.estimates import Estimate
+from coterie.evaluation.leaderboard import Leaderboard, Row
+from coterie.evaluation.metrics import Measure
+from coterie.explore.style import (
+    BLUE,
+    INK,
+    MUTED,
+    QUIET,
+    SKY,
+    SMALL,
+    TEXT,
+    headline,
+    label_axes,
+    new_axes,
+    new_figure,
+    plain,
+)
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_LONGEST_LINE = 26  # characters of a model's options that a label shows
+_MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
+
+
+def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
+    """Each model's value of a metric (default: the first) with its 95 % interval; colours say who is within noise.
+
+    Bars from zero where more is better; points where less is better, since zero is then out of reach.
+    """
+    measure, judged = _judged(board, metric)
+    figure = new_figure(height=1.75 + 0.4 * len(judged))
+    axes = new_axes(figure, grid="x")
+    places = np.arange(len(judged))[::-1]
+    larger = measure.metric.larger_is_better
+    for place, (_, estimate) in zip(places, judged, strict=True):
+        colour = _colour(estimate)
+        if larger:
+            axes.barh(place, estimate.value, height=0.62, color=colour)
+        else:
+            axes.plot(estimate.value, place, "o", color=colour, markersize=9)
+        if estimate.low is not None and estimate.high is not None:
+            axes.plot([estimate.low, estimate.high], [place, place], color=INK if larger else colour, linewidth=2)
+        end = max(estimate.value, estimate.high or estimate.value)
+        _beside(axes, end, place, f"{estimate.value:.3f}")
+    axes.set_yticks(places, [_label(row) for row, _ in judged])
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(-0.7, len(judged) - 0.3)
+    axes.margins(x=0.16)
+    if larger:
+        axes.set_xlim(left=0)
+    label_axes(axes, _axis_title(measure), "")
+    _legend(axes, judged)
+    best, *others = judged
+    close = sum(estimate.within_noise for _, estimate in others)
+    sure = any(estimate.low is not None for _, estimate in judged)
+    rest = {0: "no other model is within noise", 1: "one other model is within noise"}.get(
+        close, f"{close} other models are within noise"
+    )
+    note = f"{rest}; lines are 95 % intervals over users" if sure and others else ""
+    headline(figure, f"{best[0].model.partition('(')[0]} is best by {measure.name}", note)
+    return figure
+
+
+def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figure:
+    """A metric (default: the first) against the seconds that training and recommending took together."""
+    measure, judged = _judged(board, metric)
+    figure = new_figure(height=3.9)
+    axes = new_axes(figure, grid="both")
+    seconds = np.array([max((row.fit_seconds or 0) + (row.recommend_seconds or 0), 1e-3) for row, _ in judged])
+    for at, (_, estimate) in zip(seconds, judged, strict=True):
+        colour = _colour(estimate)
+        if estimate.low is not None and estimate.high is not None:
+            axes.plot([at, at], [estimate.low, estimate.high], color=colour, linewidth=2)
+        axes.plot(at, estimate.value, "o", color=colour, markersize=8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.minorticks_off()
+    low, high = 10.0 ** np.floor(np.log10(seconds.min()) - 0.05), 10.0 ** np.ceil(np.log10(seconds.max()) + 0.05)
+    axes.set_xlim(low, high)
+    axes.margins(y=0.12)
+    values = np.array([estimate.value for _, estimate in judged])
+    _name_points(axes, seconds, values, [_label(row) for row, _ in judged])
+    label_axes(axes, "training and recommending (seconds, log scale)", _axis_title(measure))
+    _legend(axes, judged)
+    says = "What accuracy costs in time"
+    better = "upper" if measure.metric.larger_is_better else "lower"
+    headline(figure, says, f"the {better} left corner is the place to be; lines are 95 % intervals over users")
+    return figure
+
+
+def _judged(board: Leaderboard, metric: str | None) -> tuple[Measure, list[tuple[Row, Estimate]]]:
+    """The measure, and the rows that have it, best first."""
+    measure = next((m for m in board.measures if metric in (None, m.name)), None)
+    if measure is None:
+        there = ", ".join(m.name for m in board.measures)
+        raise ParameterError(f"the leaderboard has no metric {metric!r}; it has {there}")
+    found = [(row, estimate) for row in board.rows if (estimate := row.estimates.get(measure.name)) is not None]
+    if not found:
+        raise DataError(f"no model of this leaderboard has {measure.name}, so there is nothing to draw")
+    sign = -1 if measure.metric.larger_is_better else 1
+    return measure, sorted(found, key=lambda pair: sign * pair[1].value)
+
+
+def _colour(estimate: Estimate) -> str:
+    if estimate.difference is None:
+        return BLUE
+    return SKY if estimate.within_noise else QUIET
+
+
+def _legend(axes: Axes, judged: list[tuple[Row, Estimate]]) -> None:
+    """Only the meanings that occur, under the picture."""
+    used = {_colour(estimate) for _, estimate in judged}
+    if len(used) < 2:
+        return
+    for colour, meaning in _MEANINGS:
+        if colour in used:
+            axes.plot([], [], "s", color=colour, markersize=9, label=meaning)
+    axes.figure.legend(
+        loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL, labelcolor=INK, handletextpad=0.3
+    )
+
+
+def _axis_title(measure: Measure) -> str:
+    arrow = "more is better" if measure.metric.larger_is_better else "less is better"
+    return f"{measure.name} ({arrow})"
+
+
+def _label(row: Row) -> str:
+    """The model's name, its options on a second line."""
+    name, bracket, options = row.model.partition("(")
+    if len(options) > _LONGEST_LINE:
+        options = options[: _LONGEST_LINE - 1] + "…"
+    return plain(f"{name}\n{bracket}{options}" if options else name)
+
+
+def _beside(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL, color=MUTED)
+
+
+def _name_points(axes: Axes, x: Array, y: Array, names: list[str]) -> None:
+    """Names beside points, towards the middle of the picture, pushed apart where they would collide."""
+    low, high = np.log10(axes.get_xlim())
+    across = (np.log10(x) - low) / (high - low)  # 0 .. 1
+    height = 190.0  # points from the lowest to the highest value, about
+    spread = max(float(np.ptp(y)), 1e-12)
+    taken: list[tuple[float, float]] = []
+    for j in np.argsort(-y, kind="stable"):
+        wanted = (y[j] - y.min()) / spread * height
+        place = wanted
+        while any(abs(place - other) < SMALL * 1.3 and abs(across[j] - there) < 0.45 for there, other in taken):
+            place -= 1
+        taken.append((float(across[j]), place))
+        right = across[j] < 0.55
+        axes.annotate(
+            names[j].replace("\n", " "),
+            (x[j], y[j]),
+            xytext=(9 if right else -9, place - wanted),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            fontsize=TEXT - 0.5,
+            color=INK,
+        )

@@ -1,0 +1,173 @@
+"""Pictures of ratings: one function a figure, each returns a `matplotlib.figure.Figure`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.errors import DataError
+from coterie.explore.style import (
+    BLUE,
+    MUTED,
+    ORANGE,
+    SERIES,
+    SMALL,
+    TEXT,
+    headline,
+    label_axes,
+    new_axes,
+    new_figure,
+    plain,
+)
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_DISTINCT_BARS = 21  # more distinct ratings than this are binned
+_LINE_POINTS = 400  # more ranks than this are thinned, evenly on the log scale
+_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
+
+
+def rating_histogram(x: Interactions) -> Figure:
+    """How often each rating was given, in per cent of all ratings, and the mean."""
+    _need_ratings(x)
+    values, counts = np.unique(x.values, return_counts=True)
+    figure = new_figure()
+    axes = new_axes(figure)
+    if len(values) > _DISTINCT_BARS:
+        counts, edges = np.histogram(x.values, bins=20)
+        centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
+    else:
+        centres, width = values.astype(float), float(np.diff(values).min()) if len(values) > 1 else 1.0
+    axes.bar(centres, 100 * counts / x.nnz, width=0.86 * width, color=BLUE)
+    if len(values) <= _DISTINCT_BARS:
+        axes.set_xticks(centres, [f"{value:g}" for value in centres])
+    axes.yaxis.set_major_locator(MaxNLocator(6))
+    label_axes(axes, "rating", "share of ratings (%)")
+    if len(values) == 1:
+        axes.set_xlim(centres[0] - 2, centres[0] + 2)
+        headline(figure, f"Every rating is {values[0]:g}", f"{x.nnz:,} times who and what, but not how much")
+        return figure
+    axes.axvline(x.mean, color=ORANGE, linestyle="--", linewidth=1.8)
+    most = centres[int(counts.argmax())]
+    axes.margins(y=0.14)
+    side, gap = ("right", -5) if most > x.mean else ("left", 5)
+    axes.annotate(
+        f"mean {x.mean:.2f}",
+        (x.mean, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(gap, -4),
+        textcoords="offset points",
+        ha=side,
+        va="top",
+        color=ORANGE,
+        fontsize=TEXT,
+    )
+    near = "about " if len(values) > _DISTINCT_BARS else ""
+    headline(figure, f"The most frequent rating is {near}{most:g}", f"{x.nnz:,} ratings by {x.n_users:,} users")
+    return figure
+
+
+def genre_bars(catalog: Catalog | None) -> Figure:
+    """How many titles each genre has."""
+    if catalog is None or not catalog.genres:
+        raise DataError("nothing is known about genres; load a dataset whose catalog has them")
+    counts = catalog.items["genres"].explode().drop_nulls().value_counts(sort=True)
+    counts = counts.sort(["count", "genres"], descending=[False, True])
+    names, heights = counts["genres"].to_list(), counts["count"].to_numpy()
+    figure = new_figure(height=1.5 + 0.235 * len(names))
+    axes = new_axes(figure, grid="x")
+    bars = axes.barh([plain(name) for name in names], heights, color=BLUE, height=0.72)
+    axes.bar_label(bars, [f"{n:,}" for n in heights], padding=4, fontsize=SMALL, color=MUTED)
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.margins(x=0.14)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    label_axes(axes, "titles", "")
+    says = f"{names[-1]} is the most frequent genre" if len(names) > 1 else f"All genres are {names[0]}"
+    headline(figure, says, f"{len(catalog):,} titles; a title may have several genres")
+    return figure
+
+
+def long_tail(x: Interactions) -> Figure:
+    """Ratings of each item and of each user against their rank, both axes logarithmic."""
+    _need_ratings(x)
+    counted = (("items", x.item_counts), ("users", x.user_counts))
+    figure = new_figure()
+    axes = new_axes(figure, grid="both")
+    for (colour, dash), (name, counts) in zip(SERIES[:2], counted, strict=True):
+        ranked = np.sort(counts[counts > 0])[::-1]
+        at = _thinned(len(ranked))
+        look: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2.2}
+        axes.plot(at + 1, ranked[at], marker="o", markevery=[0], markersize=4, label=name, **look)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.xaxis.set_major_formatter(_THOUSANDS)
+    axes.yaxis.set_major_formatter(_THOUSANDS)
+    axes.minorticks_off()
+    axes.legend(frameon=False, fontsize=TEXT, labelcolor="linecolor", loc="lower left")
+    label_axes(axes, "rank (1 has the most ratings)", "ratings")
+    items, users = (_share_of_top_tenth(counts) for counts in (x.item_counts, x.user_counts))
+    headline(
+        figure,
+        f"A tenth of the items holds {items:.0%} of the ratings",
+        f"and the busiest tenth of the users gave {users:.0%} of them",
+    )
+    return figure
+
+
+def ratings_over_time(x: Interactions) -> Figure:
+    """How many ratings were given in each year, month or day, whichever suits the span."""
+    _need_ratings(x)
+    if x.timestamps is None:
+        raise DataError("these ratings have no timestamps, so there is no picture of them over time")
+    moments = np.asarray(x.timestamps).astype("datetime64[s]")
+    days = int((moments.max() - moments.min()).astype("timedelta64[D]").astype(int))
+    unit, word = ("Y", "year") if days > 5 * 365 else ("M", "month") if days > 100 else ("D", "day")
+    periods = moments.astype(f"datetime64[{unit}]")
+    every = np.arange(periods.min(), periods.max() + 2)  # one more, for the end of the last period
+    counts = np.bincount((periods - periods.min()).astype(int), minlength=len(every) - 1)
+    starts = every.astype("datetime64[s]")
+    figure = new_figure()
+    axes = new_axes(figure)
+    widths = np.diff(starts).astype(float) / 86400
+    positions = starts[:-1].astype(float) / 86400  # matplotlib counts days since 1970 too
+    axes.bar(positions, counts, width=0.86 * widths, align="edge", color=BLUE)
+    axes.xaxis_date()
+    locator = AutoDateLocator(minticks=2, maxticks=7)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.yaxis.set_major_formatter(_THOUSANDS)
+    axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    label_axes(axes, "when the rating was given (UTC)", f"ratings per {word}")
+    first, last = (datetime.fromtimestamp(int(t), UTC) for t in (x.timestamps.min(), x.timestamps.max()))
+    form = {"year": "%Y", "month": "%B %Y", "day": "%d %B %Y"}[word]
+    busiest = starts[int(counts.argmax())].astype("datetime64[s]").item().strftime(form)
+    span = f"from {first:{form}} to {last:{form}}" if f"{first:{form}}" != f"{last:{form}}" else f"in {first:{form}}"
+    headline(figure, f"Ratings {span}", f"the most in one {word}: {counts.max():,} in {busiest}")
+    return figure
+
+
+def _need_ratings(x: Interactions) -> None:
+    if not x.nnz:
+        raise DataError("there are no ratings to draw")
+
+
+def _thinned(n: int) -> Array:
+    """Places 0 .. n-1, all of them or about `_LINE_POINTS`, evenly on a log scale, with both ends."""
+    if n <= _LINE_POINTS:
+        return np.arange(n)
+    return np.unique(np.round(np.geomspace(1, n, _LINE_POINTS)).astype(np.int64)) - 1
+
+
+def _share_of_top_tenth(counts: Array) -> float:
+    """Share of the ratings that the tenth with the most of them holds (at least one of them)."""
+    ranked = np.sort(counts[counts > 0])[::-1]
+    return float(ranked[: -(-len(ranked) // 10)].sum() / ranked.sum())

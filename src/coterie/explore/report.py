@@ -1,0 +1,307 @@
+"""The report: one page with what the data is, whom it likens, what is recommended and why, and which model is best."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+
+from coterie.data.catalog import Catalog
+from coterie.data.checks import check
+from coterie.data.dataset import Dataset
+from coterie.data.describe import describe
+from coterie.data.interactions import Interactions
+from coterie.data.vocabulary import Id
+from coterie.errors import CapabilityError
+from coterie.evaluation.leaderboard import Leaderboard
+from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
+from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
+from coterie.explore.html import Html, bar, join, page, picture, table, tag
+from coterie.explore.similarity_figures import similarity_panel
+from coterie.models.base import Explanation, Recommender
+
+_CHECK_CLASSES = {"ok": "ok", "warn": "note", "error": "bad"}
+_SHOWN = 10  # rows of profiles and of contributions; the rest is summed up in one row
+
+
+def write_report(
+    path: str | PathLike[str],
+    dataset: Dataset,
+    model: Recommender | None = None,
+    predictor: Recommender | None = None,
+    user: Id | None = None,
+    stranger: Mapping[Id, float] | None = None,
+    board: Leaderboard | None = None,
+    k: int = 10,
+) -> Path:
+    """Write one self-contained HTML page about a dataset and, where given, a model and a leaderboard.
+
+    Parameters
+    ----------
+    path : path
+        The file; it is written whole or not at all.
+    dataset : Dataset
+    model : Recommender or None
+        Fitted; its recommendations are shown and explained.
+    predictor : Recommender or None
+        Fitted, predicts ratings; how it would rate the first recommendation is worked out.
+    user : id or None
+        Whose; None: someone with about as many ratings as most (`typical_user`).
+    stranger : mapping of item id to rating, or None
+        Someone who is not in the data.
+    board : Leaderboard or None
+    k : int
+        Recommendations shown.
+    """
+    x = dataset.interactions
+    sections: list[Html | None] = [_opening(dataset), _checks(dataset), _pictures(dataset)]
+    if x.n_users > 1:
+        sections.append(_likeness(x))
+    if model is not None:
+        sections += _person(model, predictor, dataset.catalog, typical_user(x) if user is None else user, k)
+        if stranger:
+            sections.append(_stranger(model, dataset.catalog, stranger, k))
+    if board is not None:
+        sections.append(_comparison(board))
+    sections.append(_next_steps(dataset))
+    return _write(Path(path), page(f"{dataset.name}: a report by Coterie", *sections))
+
+
+def typical_user(x: Interactions) -> Id:
+    """The user whose number of ratings is the median (the first of them in the order of the data)."""
+    rated = np.flatnonzero(x.user_counts)
+    ordered = rated[np.argsort(x.user_counts[rated], kind="stable")]
+    found: Id = x.users.ids[ordered[len(ordered) // 2 : len(ordered) // 2 + 1]].tolist()[0]
+    return found
+
+
+# ---- the data ----------------------------------------------------------------------------------------
+
+
+def _opening(dataset: Dataset) -> Html:
+    about = describe(dataset)
+    tiles = {"users": f"{about.users:,}", "rated items": f"{about.rated_movies:,}", "ratings": f"{about.ratings:,}"}
+    if about.movies is not None:
+        tiles["titles in the catalog"] = f"{about.movies:,}"
+    if about.density is not None and about.ratings_per_user is not None and about.ratings_per_item is not None:
+        tiles["of all pairs rated"] = f"{about.density:.2%}"
+        tiles["ratings a user (median)"] = f"{about.ratings_per_user['median']:,.0f}"
+        tiles["ratings an item (median)"] = f"{about.ratings_per_item['median']:,.0f}"
+        low, high = about.rating_min, about.rating_max
+        tiles["scale"] = f"always {low:g}" if low == high else f"{low:g} to {high:g}"
+    lead = "What was rated, by whom, and what can be recommended from it: with reasons, and with how sure that is."
+    return join(
+        tag("h1", dataset.name),
+        tag("p", lead, class_="lead"),
+        tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in tiles.items()), class_="tiles"),
+    )
+
+
+def _checks(dataset: Dataset) -> Html:
+    found = check(dataset)
+    odd = [c for c in found.checks if c.status != "ok"]
+    words = "Nothing odd was found." if not odd else f"{len(odd)} of {len(found.checks)} checks found something."
+    rows = [
+        (c.name, tag("span", c.status, class_=_CHECK_CLASSES[c.status]), f"{c.count:,}", c.detail) for c in found.checks
+    ]
+    return join(
+        tag("h2", "Is the data sound?"),
+        tag("p", words),
+        table("What was looked at", ["check", "status", "count", "remarks"], rows, numbers=[2]),
+    )
+
+
+def _pictures(dataset: Dataset) -> Html:
+    x, catalog = dataset.interactions, dataset.catalog
+    figures: list[Figure] = [rating_histogram(x), long_tail(x)]
+    if x.timestamps is not None:
+        figures.append(ratings_over_time(x))
+    if catalog is not None and catalog.genres:
+        figures.append(genre_bars(catalog))
+    return join(tag("h2", "What it looks like"), tag("div", *map(picture, figures), class_="pictures"))
+
+
+def _likeness(x: Interactions) -> Html:
+    text = (
+        "Recommending by neighbours begins with one question: how alike are two people? Six measures answer it, "
+        "and they disagree. Three people are compared here with everyone else they share a rating with."
+    )
+    return join(tag("h2", "How alike are people?"), tag("p", text), picture(similarity_panel(x), "panel"))
+
+
+# ---- recommendations ---------------------------------------------------------------------------------
+
+
+def _person(model: Recommender, predictor: Recommender | None, catalog: Catalog | None, user: Id, k: int) -> list[Html]:
+    x = model.train_
+    row = x.users.index(user)
+    own = slice(int(x.indptr[row]), int(x.indptr[row + 1]))
+    order = np.argsort(-x.values[own], kind="stable")[:_SHOWN]
+    items, ratings = x.items.ids[x.indices[own][order]].tolist(), x.values[own][order]
+    n = own.stop - own.start
+    profile = table(
+        f"The {min(n, _SHOWN)} of their {n:,} ratings that are highest",
+        ["title", "rating"],
+        [(title, f"{rating:g}") for title, rating in zip(_titles(catalog, items), ratings, strict=True)],
+        numbers=[1],
+        narrow=True,
+    )
+    recommended = model.recommend(user, k=k)
+    sections = [
+        join(
+            tag("h2", f"What user {user} may like"),
+            tag("p", f"Recommended by {_model_in_words(model)} from what user {user} and others rated."),
+            profile,
+            _recommended(model, catalog, user, recommended, f"Recommended to user {user}"),
+        )
+    ]
+    explainers = [(model, "score")] + ([] if predictor is None else [(predictor, "predicted rating")])
+    for item in recommended["item"].to_list()[:1]:
+        for explainer, what in explainers:
+            if explanation := _explained(explainer, user, item):
+                sections.append(_worked_out(explanation, catalog, what, explainer.name))
+    return sections
+
+
+def _stranger(model: Recommender, catalog: Catalog | None, stranger: Mapping[Id, float], k: int) -> Html:
+    rated = [f"{title} ({r:g})" for title, r in zip(_titles(catalog, stranger), stranger.values(), strict=True)]
+    recommended = model.recommend_for(stranger, k=k)
+    return join(
+        tag("h2", "A stranger comes along"),
+        tag("p", f"Someone who is not in the data tells us what they rated: {'; '.join(rated)}. That is enough."),
+        _recommended(model, catalog, stranger, recommended, "Recommended to the stranger"),
+    )
+
+
+def _recommended(
+    model: Recommender, catalog: Catalog | None, user: Id | Mapping[Id, float], recommended: pl.DataFrame, caption: str
+) -> Html:
+    items = recommended["item"].to_list()
+    rows = []
+    for rank, (item, title, score) in enumerate(
+        zip(items, _titles(catalog, items), recommended["score"].to_list(), strict=True), 1
+    ):
+        explanation = _explained(model, user, item)
+        rows.append((rank, title, f"{score:.3f}", explanation.summary if explanation else "-"))
+    return table(caption, ["", "title", "score", "why"], rows, numbers=[2])
+
+
+def _worked_out(explanation: Explanation, catalog: Catalog | None, what: str, by: str) -> Html:
+    """One score or predicted rating as a sum, term by term."""
+    (title,) = _titles(catalog, [explanation.item])
+    parts = explanation.contributions
+    who = "user" if "user" in parts.columns else "item"
+    names = _titles(catalog, parts["item"].to_list()) if who == "item" else [f"user {u}" for u in parts["user"]]
+    columns = [c for c in ("similarity", "rating") if c in parts.columns]
+    values = parts["contribution"].to_numpy()
+    largest, signed = max(float(np.abs(values).max(initial=0)), 1e-12), bool((values < 0).any())
+    rows: list[tuple[object, ...]] = []
+    if explanation.base:
+        rows.append(("starting point", *("" for _ in columns), f"{explanation.base:+.4f}"))
+    shown = min(len(parts), _SHOWN)
+    for at, record in enumerate(parts.head(shown).iter_rows(named=True)):
+        cells = [_number(record[c]) for c in columns]
+        rows.append((names[at], *cells, join(f"{values[at]:+.4f}", bar(values[at] / largest, signed))))
+    if len(parts) > shown:
+        rows.append((f"{len(parts) - shown:,} more", *("" for _ in columns), f"{values[shown:].sum():+.4f}"))
+    rows.append((what, *("" for _ in columns), f"{explanation.score:.4f}"))
+    heads = ["neighbour" if who == "user" else "rated item", *columns, "contribution"]
+    numbers = range(1, len(columns) + 2)
+    return join(
+        tag("h3", f"Why {title}? The {what} of {by} as a sum"),
+        tag("p", explanation.summary),
+        table("Every line adds its contribution; the last line is their sum", heads, rows, numbers, foot=1),
+    )
+
+
+def _explained(model: Recommender, user: Id | Mapping[Id, float], item: Id) -> Explanation | None:
+    try:
+        return model.explain(user, item)
+    except CapabilityError:
+        return None
+
+
+def _titles(catalog: Catalog | None, items: Any) -> list[str]:
+    """Titles, or ids where there is none."""
+    ids = list(items)
+    titles = [None] * len(ids) if catalog is None else catalog.titles(ids).to_list()
+    return [f"item {id}" if title is None else title for id, title in zip(ids, titles, strict=True)]
+
+
+def _model_in_words(model: Recommender) -> str:
+    return f"{model.name}, fitted on {model.train_.nnz:,} ratings,"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+# ---- models ------------------------------------------------------------------------------------------
+
+
+def _comparison(board: Leaderboard) -> Html:
+    measures = board.measures
+    rows = []
+    for row in board.rows:
+        cells = [_estimate(row.estimates.get(m.name)) for m in measures]
+        times = ["-" if t is None else f"{t:.2f}" for t in (row.fit_seconds, row.recommend_seconds)]
+        rows.append((row.model, *cells, *times, row.error or board.verdict(row)))
+    heads = ["model", *(m.name for m in measures), "fit (s)", "recommend (s)", "standing"]
+    pictures: list[Callable[[Leaderboard], Figure]] = [leaderboard_bars, accuracy_against_time]
+    figures = [picture(draw(board)) for draw in pictures] if board.leader else []
+    variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in measures)
+    return join(
+        tag("h2", "Which model is best?"),
+        tag("div", *(tag("p", sentence) for sentence in board.words()), class_="says"),
+        tag("div", *figures, class_="pictures"),
+        table(
+            f"Tested on {board.split.test.nnz:,} ratings: {board.split.description}; 95 % intervals over users",
+            *(heads, rows, range(1, len(heads) - 1)),
+        ),
+        tag("ul", *(tag("li", note) for note in [*board.notes, f"Variants: {variants}."]), class_="quiet"),
+    )
+
+
+def _estimate(estimate: Any) -> object:
+    if estimate is None:
+        return "-"
+    if estimate.low is None:
+        return f"{estimate.value:.4f}"
+    interval = tag("span", f"{estimate.low:.4f} to {estimate.high:.4f}", class_="interval")
+    return join(f"{estimate.value:.4f}", interval)
+
+
+def _next_steps(dataset: Dataset) -> Html:
+    commands = f"""\
+coterie data describe {dataset.name}
+coterie recommend item-knn {dataset.name} --rated "Toy Story (1995)=5"
+coterie compare {dataset.name} --split leave-last-1-out
+coterie compare my-ratings.csv"""
+    return join(
+        tag("h2", "How to go on"),
+        tag("p", "The same with other people, other models, or your own ratings:"),
+        tag("pre", tag("code", commands)),
+    )
+
+
+def _write(path: Path, text: str) -> Path:
+    """Whole or not at all: to a temporary name, flushed, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path

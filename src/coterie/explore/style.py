@@ -1,0 +1,127 @@
+"""One look for all pictures: colours that the colour-blind can tell apart, light and dark, and a few habits.
+
+Nothing here touches matplotlib's global state: figures are made without pyplot and every size is set on
+the artist, so pictures can be drawn from any thread.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+
+class Colour(NamedTuple):
+    """A colour as it is on white paper, and what an exported picture turns it into on a dark page."""
+
+    light: str
+    dark: str
+
+
+# Okabe and Ito's palette (2008), brightened for dark pages. The light values must differ: export finds them by value.
+COLOURS = {
+    "paper": Colour("#ffffff", "#161a20"),
+    "ink": Colour("#1d2430", "#e9edf2"),
+    "muted": Colour("#5b6573", "#a7b1bd"),
+    "grid": Colour("#dde2e8", "#323a45"),
+    "quiet": Colour("#aab4bf", "#66717f"),
+    "blue": Colour("#0072b2", "#56b4e9"),
+    "sky": Colour("#7fc1e8", "#2f7fae"),
+    "orange": Colour("#d55e00", "#ff9147"),
+    "green": Colour("#009e73", "#3ccfa0"),
+    "purple": Colour("#a3568c", "#dd9bc6"),
+    "amber": Colour("#c98a00", "#f0bb45"),
+}
+PAPER, INK, MUTED, GRID, QUIET = (COLOURS[c].light for c in ("paper", "ink", "muted", "grid", "quiet"))
+BLUE, SKY, ORANGE = (COLOURS[c].light for c in ("blue", "sky", "orange"))
+#: For lines that must be told apart: colour and dash differ, so that print and poor projectors do too.
+SERIES = tuple(
+    (COLOURS[c].light, dash)
+    for c, dash in zip(
+        ("blue", "orange", "green", "purple", "amber"), ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1))), strict=True
+    )
+)
+
+WIDTH = 5.6  # inches; narrow, so that text stays legible when a phone scales the picture down
+HEADLINE, TEXT, SMALL = 13.5, 11.0, 10.0  # points
+
+
+def new_figure(height: float = 3.5, width: float = WIDTH) -> Figure:
+    """An empty figure on white paper."""
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.06), facecolor=PAPER)
+
+
+def new_axes(figure: Figure, *place: Any, grid: str = "y") -> Axes:
+    """Axes with quiet frames and a light grid along `grid` ("x", "y", "both" or "")."""
+    axes: Axes = figure.add_subplot(*place)
+    axes.set_facecolor("none")
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(QUIET)
+    axes.tick_params(which="both", labelsize=SMALL, labelcolor=INK, color=QUIET)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(axis=grid, color=GRID, linewidth=0.8)  # type: ignore[arg-type]
+    return axes
+
+
+def label_axes(axes: Axes, x: str, y: str) -> None:
+    """Axis labels in words, with units."""
+    axes.set_xlabel(x, fontsize=TEXT, color=INK)
+    axes.set_ylabel(y, fontsize=TEXT, color=INK)
+
+
+def headline(figure: Figure, says: str, note: str = "") -> None:
+    """What the picture says, in words, above it; `note` is smaller. Both together are its text for the blind."""
+    width, height = figure.get_size_inches()
+    used = 0.07  # inches from the top
+    for text, size, letters_per_inch, weight, colour in (
+        (says, HEADLINE, 8.6, "bold", INK),
+        (note, SMALL, 13.5, "normal", MUTED),
+    ):
+        if not text:
+            continue
+        lines = textwrap.wrap(text, int(width * letters_per_inch))
+        look: dict[str, Any] = {"fontsize": size, "fontweight": weight, "color": colour}
+        figure.text(0.006, 1 - used / height, plain("\n".join(lines)), va="top", **look)
+        used += len(lines) * size * 1.3 / 72 + 0.04
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    engine.set(rect=(0, 0, 1, 1 - used / height))
+    figure.set_label(f"{says}. {note[:1].upper()}{note[1:]}".strip())
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is, whatever dollar signs a title has."""
+    return text.replace("$", r"\$")
+
+
+def description(figure: Figure) -> str:
+    """The picture in words: what `headline` said."""
+    return str(figure.get_label())
+
+
+def to_svg(figure: Figure) -> str:
+    """The picture as SVG that follows the reader's light or dark scheme. The same figure gives the same bytes."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    FigureCanvasSVG(figure)
+    stream = io.StringIO()
+    with rc_context({"svg.hashsalt": "coterie", "svg.fonttype": "path"}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
+    svg = stream.getvalue()
+    names = {colour.light: name for name, colour in COLOURS.items()}
+    found = re.compile("|".join(names))
+    svg = found.sub(lambda match: f"var(--{names[match[0]]})", svg)
+    light, dark = (";".join(f"--{n}:{c[at]}" for n, c in COLOURS.items()) for at in (0, 1))
+    style = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+    start = svg.index("<svg")
+    head = svg.index(">", start) + 1
+    return svg[start:head] + style + svg[head:]

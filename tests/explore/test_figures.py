@@ -1,0 +1,306 @@
+"""Pictures show the data they are given (what the artists hold, not pixels), also where the data is odd."""
+
+from __future__ import annotations
+
+import dataclasses
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import polars as pl
+import pytest
+from matplotlib.figure import Figure
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.errors import DataError, ParameterError
+from coterie.evaluation import Leaderboard, compare
+from coterie.evaluation.estimates import Estimate
+from coterie.evaluation.leaderboard import Row
+from coterie.explore import (
+    accuracy_against_time,
+    genre_bars,
+    leaderboard_bars,
+    long_tail,
+    quiet_typical_busy,
+    rating_histogram,
+    ratings_over_time,
+    similarity_panel,
+    to_svg,
+)
+from coterie.explore.style import BLUE, COLOURS, QUIET, SKY, description
+from coterie.similarity import MEASURES, one_to_all
+
+
+def make(user: Any, item: Any, rating: Any = None, time: Any = None) -> Interactions:
+    columns = {"user": user, "item": item, "rating": rating, "time": time}
+    frame = pl.DataFrame({name: values for name, values in columns.items() if values is not None})
+    names = [name if columns[name] is not None else None for name in ("rating", "time")]
+    return Interactions.from_frame(frame, "user", "item", *names)
+
+
+def world(n_users: int = 40, n_items: int = 30) -> Interactions:
+    generator = np.random.default_rng(0)
+    user, item = np.nonzero(generator.random((n_users, n_items)) < 0.8 / np.sqrt(np.arange(1, n_items + 1)))
+    times = generator.integers(946684800, 1262304000, len(user))  # 2000 to 2009
+    return make(user, item, generator.integers(1, 11, len(user)) / 2, times)
+
+
+def heights(figure: Figure) -> list[float]:
+    return [float(bar.get_height()) for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
+
+
+def widths(figure: Figure) -> list[float]:
+    return [float(bar.get_width()) for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="module")
+def real(shared: Path) -> Interactions:
+    frame = pl.read_csv(shared / "ml-latest-small" / "ratings.csv")
+    return Interactions.from_frame(frame, "userId", "movieId", "rating", "timestamp")
+
+
+def test_figures_leave_matplotlib_as_it_was() -> None:
+    before = dict(matplotlib.rcParams)
+    to_svg(rating_histogram(world()))
+    assert dict(matplotlib.rcParams) == before
+
+
+# ---- ratings ---------------------------------------------------------------------------------------------
+
+
+def test_the_rating_histogram_has_a_bar_for_each_rating(real: Interactions) -> None:
+    figure = rating_histogram(real)
+    values, counts = np.unique(real.values, return_counts=True)
+    assert heights(figure) == pytest.approx(100 * counts / real.nnz)
+    axes = figure.axes[0]
+    assert [label.get_text() for label in axes.get_xticklabels()] == [f"{value:g}" for value in values]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("rating", "share of ratings (%)")
+    assert description(figure).startswith(f"The most frequent rating is {values[counts.argmax()]:g}. ")
+    assert any(text.get_text() == f"mean {real.mean:.2f}" for text in axes.texts)
+
+
+def test_many_different_ratings_are_binned() -> None:
+    figure = rating_histogram(make(np.zeros(500, int), np.arange(500), np.linspace(0, 1, 500)))
+    assert len(heights(figure)) == 20 and sum(heights(figure)) == pytest.approx(100)
+    assert "about" in description(figure)
+
+
+def test_data_without_ratings_says_so() -> None:
+    figure = rating_histogram(make([1, 2], [1, 1]))
+    assert heights(figure) == [100]
+    assert description(figure).startswith("Every rating is 1.")
+
+
+def test_genre_bars_count_titles() -> None:
+    catalog = Catalog.from_titles(
+        pl.DataFrame({"item": [1, 2, 3], "title": ["A", "B", "C"], "genres": ["Drama|Cash $ Cops", "Drama", ""]})
+    )
+    figure = genre_bars(catalog)
+    assert widths(figure) == [1, 2]
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == [r"Cash \$ Cops", "Drama"]
+    assert description(figure) == "Drama is the most frequent genre. 3 titles; a title may have several genres"
+    to_svg(figure)
+
+
+def test_one_genre_and_none() -> None:
+    one = Catalog.from_titles(pl.DataFrame({"item": [1], "title": ["A"], "genres": ["War"]}))
+    assert widths(genre_bars(one)) == [1]
+    for catalog in (None, Catalog.from_titles(pl.DataFrame({"item": [1], "title": ["A"]}))):
+        with pytest.raises(DataError, match="nothing is known about genres"):
+            genre_bars(catalog)
+
+
+def test_the_long_tail_falls_and_holds_every_rating() -> None:
+    x = world()
+    figure = long_tail(x)
+    items, users = figure.axes[0].lines
+    for line, counts in ((items, x.item_counts), (users, x.user_counts)):
+        assert list(line.get_ydata()) == sorted(counts, reverse=True)
+        assert list(line.get_xdata()) == list(range(1, len(counts) + 1))
+    top = sorted(x.item_counts, reverse=True)[: -(-x.n_items // 10)]
+    assert f"holds {sum(top) / x.nnz:.0%} of the ratings" in description(figure)
+    assert figure.axes[0].get_xscale() == figure.axes[0].get_yscale() == "log"
+
+
+def test_a_very_long_tail_is_thinned_but_keeps_its_ends() -> None:
+    n = 5000
+    figure = long_tail(make(np.zeros(n, int), np.arange(n)))
+    items, users = figure.axes[0].lines
+    assert len(items.get_xdata()) <= 400 and items.get_xdata()[0] == 1 and items.get_xdata()[-1] == n  # type: ignore[arg-type, index]
+    assert list(users.get_ydata()) == [n]
+    to_svg(figure)
+
+
+@pytest.mark.parametrize(
+    ("days", "unit", "bars"), [(20 * 365, "year", 20), (300, "month", 10), (10, "day", 11), (0, "day", 1)]
+)
+def test_ratings_over_time_choose_their_unit_and_lose_none(days: int, unit: str, bars: int) -> None:
+    start = int(datetime(2001, 1, 1, tzinfo=UTC).timestamp())
+    times = start + np.linspace(0, days * 86400, 50).astype(int)
+    figure = ratings_over_time(make(np.zeros(50, int), np.arange(50), np.ones(50), times))
+    assert figure.axes[0].get_ylabel() == f"ratings per {unit}"
+    assert sum(heights(figure)) == 50 and len(heights(figure)) == bars
+    assert "2001" in description(figure)
+    to_svg(figure)
+
+
+def test_no_times_no_picture_of_them() -> None:
+    with pytest.raises(DataError, match="no timestamps"):
+        ratings_over_time(make([1], [1]))
+
+
+def test_no_ratings_no_picture() -> None:
+    nothing = world().select(np.zeros(world().nnz, bool), keep_vocabularies=True)
+    for draw in (rating_histogram, long_tail, ratings_over_time):
+        with pytest.raises(DataError, match="no ratings"):
+            draw(nothing)
+
+
+# ---- similarity --------------------------------------------------------------------------------------------
+
+
+def test_the_panel_has_the_six_measures_and_counts_everyone_who_shares_something() -> None:
+    x = world()
+    figure = similarity_panel(x, [0, 5], reading="notebook")
+    assert len(figure.axes) == len(MEASURES) == 6
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["Jaccard", "Cosine", "Pearson", "Manhattan L1", "Euclidean L2", "Chebyshev"]
+    for axes, measure in zip(figure.axes, MEASURES.values(), strict=True):
+        assert axes.get_title(loc="right") == f"{'larger' if measure.larger_is_closer else 'smaller'} = closer"
+        for stairs, user in zip(axes.patches, [0, 5], strict=True):
+            shares, edges, _ = stairs.get_data()  # type: ignore[attr-defined]
+            assert sum(shares) == pytest.approx(100)
+            values = one_to_all(x, user, measure, "notebook")
+            shared = np.asarray((x.to_scipy() > 0) @ (x.to_scipy() > 0)[user].T.toarray()).ravel() > 0
+            shared[user] = False
+            counts = np.histogram(values[shared], edges)[0]
+            assert shares == pytest.approx(100 * counts / shared.sum())
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == [f"user {u} ({x.user_counts[u]:,} ratings)" for u in (0, 5)]
+
+
+@pytest.mark.parametrize("reading", ["table", "notebook"])
+def test_the_panel_of_people_who_share_nothing(reading: Any) -> None:
+    figure = similarity_panel(make([1, 2], [1, 2], [3.0, 4.0]), reading=reading)
+    assert "0% rated something in common" in description(figure)
+    to_svg(figure)
+
+
+def test_the_panel_of_a_single_user_and_of_too_many() -> None:
+    to_svg(similarity_panel(make([1, 1], [1, 2], [3.0, 4.0])))
+    with pytest.raises(ParameterError, match="one to 5"):
+        similarity_panel(world(), range(6))
+
+
+def test_quiet_typical_and_busy() -> None:
+    x = make(np.repeat(np.arange(11), np.arange(1, 12)), np.concatenate([np.arange(n) for n in range(1, 12)]))
+    assert quiet_typical_busy(x) == [1, 5, 9]
+    assert quiet_typical_busy(make([7], [1])) == [7]
+
+
+# ---- comparisons -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def board() -> Leaderboard:
+    real = compare(world(), ["random", "popularity"], "random", ["ndcg@5", "rmse"], progress=False)
+    rows = [
+        Row("item-knn(similarity=pearson)", {}, {"ndcg@5": Estimate(0.31, 0.29, 0.33), "rmse": None}, 2.0, 1.0),
+        Row(
+            "bias",
+            {},
+            {
+                "ndcg@5": Estimate(0.30, 0.28, 0.32, -0.01, -0.02, 0.01),
+                "rmse": Estimate(0.9, 0.88, 0.92),
+            },
+            *(0.01, 0.02),
+        ),
+        Row("random", {}, {"ndcg@5": Estimate(0.02, 0.01, 0.03, -0.29, -0.3, -0.28), "rmse": None}, 0.0, 0.0),
+        Row("broken", {}, {"ndcg@5": None, "rmse": None}, error="it broke"),
+    ]
+    return dataclasses.replace(real, rows=rows)
+
+
+def test_leaderboard_bars_are_the_estimates(board: Leaderboard) -> None:
+    figure = leaderboard_bars(board)
+    axes = figure.axes[0]
+    assert widths(figure) == pytest.approx([0.31, 0.30, 0.02])
+    colours = [matplotlib.colors.to_hex(bar.get_facecolor()) for bar in axes.patches]
+    assert colours == [BLUE, SKY, QUIET]
+    intervals = [list(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2]  # type: ignore[arg-type]
+    assert intervals == [[0.29, 0.33], [0.28, 0.32], [0.01, 0.03]]
+    labels = [t.get_text() for t in axes.get_yticklabels()]
+    assert labels == ["item-knn\n(similarity=pearson)", "bias", "random"]
+    assert axes.get_xlim()[0] == 0 and axes.get_xlabel() == "ndcg@5 (more is better)"
+    assert description(figure).startswith("item-knn is best by ndcg@5. One other model is within noise")
+
+
+def test_a_metric_of_which_less_is_better_has_points(board: Leaderboard) -> None:
+    axes = leaderboard_bars(board, "rmse").axes[0]
+    assert not axes.patches and axes.get_xlabel() == "rmse (less is better)"
+    assert axes.get_xlim()[0] > 0
+
+
+def test_accuracy_against_time_has_every_model_that_has_both(board: Leaderboard) -> None:
+    axes = accuracy_against_time(board).axes[0]
+    points = [
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in axes.lines if line.get_marker() == "o"
+    ]  # type: ignore[index]
+    assert points == [(3.0, 0.31), (0.03, 0.30), (0.001, 0.02)]  # shorter than a millisecond counts as one
+    assert axes.get_xscale() == "log" and "seconds" in axes.get_xlabel()
+    assert {t.get_text() for t in axes.texts} == {"item-knn (similarity=pearson)", "bias", "random"}
+
+
+def test_names_of_points_do_not_lie_on_each_other(board: Leaderboard) -> None:
+    rows = [Row(f"model-{n}", {}, {"ndcg@5": Estimate(0.3 + n / 1e4)}, 1.0, 1.0) for n in range(6)]
+    figure = accuracy_against_time(dataclasses.replace(board, rows=rows))
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    for at, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[at + 1 :])
+
+
+def test_wrong_and_empty_leaderboards(board: Leaderboard) -> None:
+    with pytest.raises(ParameterError, match="no metric 'map@5'; it has ndcg@5, rmse"):
+        leaderboard_bars(board, "map@5")
+    with pytest.raises(DataError, match="nothing to draw"):
+        accuracy_against_time(dataclasses.replace(board, rows=board.rows[3:]))
+
+
+# ---- style -------------------------------------------------------------------------------------------------
+
+
+def test_the_svg_follows_the_scheme_and_needs_no_network() -> None:
+    svg = to_svg(rating_histogram(world()))
+    root = ET.fromstring(svg)
+    used = svg[svg.index("</style>") :]
+    assert "var(--blue)" in used and "var(--ink)" in used
+    assert not any(colour.light in used for colour in COLOURS.values())
+    assert "prefers-color-scheme:dark" in svg
+    links = [value for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")]
+    assert all(link.startswith("#") for link in links)
+    assert svg == to_svg(rating_histogram(world()))
+
+
+def test_colours_are_told_apart() -> None:
+    for scheme in (0, 1):
+        assert len({colour[scheme] for colour in COLOURS.values()}) == len(COLOURS)
+
+
+def luminance(colour: str) -> float:
+    parts = np.array(matplotlib.colors.to_rgb(colour))
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+@pytest.mark.parametrize(
+    ("name", "least"), [("ink", 7.0), ("muted", 4.5), ("blue", 4.5), ("orange", 3.0), ("green", 3.0)]
+)
+def test_contrast_with_the_paper(name: str, least: float, scheme: int) -> None:
+    light, dark = sorted((luminance(COLOURS[name][scheme]), luminance(COLOURS["paper"][scheme])), reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= least
