@@ -1,0 +1,149 @@
+"""What user-based and item-based neighbourhood filtering share: parameters, centring, weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from coterie.data.interactions import Axis, Interactions
+from coterie.errors import ParameterError
+from coterie.models.base import Recommender
+from coterie.models.baselines import BiasBaseline
+from coterie.models.parameters import Range
+from coterie.models.weighting import Weighting
+from coterie.similarity import MEASURES, Measure, Reading
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SimilarityName = Literal["jaccard", "cosine", "pearson", "manhattan", "euclidean", "chebyshev"]
+Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline", "sum"]
+
+
+@dataclass(eq=False)
+class NeighborhoodModel(Recommender):
+    """Parameters of both neighbourhood models, and the arithmetic around their averages.
+
+    Every rating aggregation is one formula. With z the ratings less a centre and over a spread,
+
+    .. math:: \\hat r = c_x + o_y + s_x \\frac{\\sum_v w_v z_v}{\\sum_v |w_v|}, \\quad z_v = (r_v - c_v - o_y) / s_v
+
+    where x is the one predicted for and v the neighbours (users for `UserKNN`, items for `ItemKNN`), and y the
+    other side of the rating:
+
+    ============  ==========================  =================  =====================  ==================
+    aggregation   centre c                    offset o           spread s               weight w
+    ============  ==========================  =================  =====================  ==================
+    ``mean``      0                           0                  1                      1
+    ``weighted``  0                           0                  1                      \\|similarity\\|
+    ``centered``  own mean rating             0                  1                      similarity
+    ``zscore``    own mean rating             0                  own standard deviation similarity
+    ``baseline``  own bias                    μ + other's bias   1                      similarity
+    ============  ==========================  =================  =====================  ==================
+
+    ``sum`` is for ranking instead: the score is Σ w r over the neighbours, no mean. Where fewer than
+    `min_neighbors` neighbours can be used, a rating is predicted by the `BiasBaseline`.
+    """
+
+    similarity: Annotated[SimilarityName, Range(help="measure of likeness")] = "cosine"
+    n_neighbors: Annotated[int, Range(1, 100_000, help="most neighbours used", search=(5, 200), log=True)] = 50
+    aggregation: Annotated[
+        Aggregation, Range(help="how neighbours' ratings combine: sum ranks, the others predict ratings")
+    ] = "weighted"
+    reading: Annotated[Reading, Range(help="which definition of the measure (see coterie.similarity)")] = "table"
+    min_neighbors: Annotated[int, Range(1, 1000, help="fewest neighbours of a rating; below, the baseline")] = 1
+    min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
+    shrinkage: Annotated[
+        float, Range(0, help="trust in pairs that share little: s n / (n + shrinkage)", search=(0, 200))
+    ] = 0.0
+    absolute: Annotated[bool, Range(help="nearest by |similarity|, so that opposites count too")] = False
+    weighting: Annotated[Weighting, Range(help="term weighting of the data before comparing")] = "none"
+    normalize: Annotated[bool, Range(help="ranking: divide by the sum of the neighbours' similarities")] = False
+
+    @property
+    def predicts_ratings(self) -> bool:  # type: ignore[override]
+        """Whether the aggregation gives ratings (all but ``sum``)."""
+        return self.aggregation != "sum"
+
+    @property
+    def measure(self) -> Measure:
+        """The measure of likeness."""
+        return MEASURES[self.similarity]
+
+    def _fit_baseline(self, train: Interactions) -> None:
+        if self.normalize and self.predicts_ratings:
+            raise ParameterError("normalize is for ranking; it needs aggregation='sum' (rating means are normalised)")
+        baseline = BiasBaseline().fit(train)
+        self.mean_, self.item_biases_ = baseline.mean_, baseline.item_biases_
+
+    @property
+    def baseline(self) -> BiasBaseline:
+        """What predicts where neighbours cannot."""
+        baseline = BiasBaseline()
+        baseline.mean_, baseline.item_biases_ = self.mean_, self.item_biases_
+        return baseline
+
+    def _closeness(self, values: Array) -> tuple[Array, Array]:
+        """How close (float32, -inf: not a neighbour) and what weight, of values of the measure (NaN: too little shared)."""
+        weights = self.measure.weights(values)
+        close = np.abs(weights) if self.absolute else weights
+        close = np.where((close > 0) & ~np.isnan(values), close, -np.inf)
+        match self.aggregation:
+            case "mean":
+                weights = np.ones_like(weights)
+            case "weighted":
+                weights = np.abs(weights)
+        return close.astype(np.float32), np.where(close > -np.inf, weights, 0.0)
+
+
+def means_and_spreads(rows: Array, values: Array, n: int, overall: float) -> tuple[Array, Array]:
+    """Mean and standard deviation (float32 (n,)) by row; the overall mean for empty rows, 1 for no spread."""
+    counts = np.bincount(rows, minlength=n)
+    means = np.bincount(rows, values, n) / np.maximum(counts, 1)
+    squares = np.bincount(rows, (values - means[rows]) ** 2, n) / np.maximum(counts, 1)
+    spreads = np.sqrt(squares)
+    means, spreads = np.where(counts > 0, means, overall), np.where(spreads > 1e-6, spreads, 1.0)
+    return means.astype(np.float32), spreads.astype(np.float32)
+
+
+def zeros_and_ones(n: int) -> tuple[Array, Array]:
+    """No centre and no spread: float32 (n,) each."""
+    return np.zeros(n, np.float32), np.ones(n, np.float32)
+
+
+def entry_rows(profiles: sp.csr_matrix) -> Array:
+    """The row of every entry of a sparse block."""
+    return np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
+
+
+def dense_scores(sums: sp.csr_matrix) -> Array:
+    """A sparse block of scores as float32, NaN where there is no entry: nothing to say."""
+    scores = np.full(sums.shape, np.nan, np.float32)
+    scores[entry_rows(sums), sums.indices] = sums.data
+    return scores
+
+
+def contribution_frame(who: str, index: Array, values: Array, ratings: Array, contributions: Array) -> pl.DataFrame:
+    """An explanation's table: `who` is "user_index" or "item_index"."""
+    return pl.DataFrame(
+        {
+            who: np.asarray(index, np.int64),
+            "similarity": np.asarray(values, np.float64),
+            "rating": np.asarray(ratings, np.float32),
+            "contribution": np.asarray(contributions, np.float64),
+        }
+    )
+
+
+def explain_alone(
+    baseline: BiasBaseline, profile: sp.csr_matrix, item: int, who: str, found: int
+) -> tuple[float, pl.DataFrame, str]:
+    """The explanation of a rating that neighbours could not predict."""
+    base, parts, text = baseline._explain(profile, None, item)
+    nothing = np.empty(0)
+    summary = f"Only {found} neighbours could be used, too few, so the baseline speaks: {text}"
+    return base + float(parts["contribution"].sum()), contribution_frame(who, nothing, nothing, nothing, nothing), summary

@@ -1,0 +1,201 @@
+"""User-based neighbourhood filtering: people like you rated it so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.kernels.neighborhood import average_raters, nearest_raters
+from coterie.kernels.parallel import run_blocks
+from coterie.kernels.topk import top_k_row
+from coterie.models.neighborhood import (
+    NeighborhoodModel,
+    contribution_frame,
+    dense_scores,
+    entry_rows,
+    explain_alone,
+    means_and_spreads,
+    zeros_and_ones,
+)
+from coterie.models.weighting import TermWeights, weighted
+from coterie.similarity import AgainstAll
+from coterie.similarity import one_to_all as similarity_to_all
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(eq=False)
+class UserKNN(NeighborhoodModel):
+    r"""User-based neighbourhood filtering, in the module's four steps.
+
+    1. Compute the similarity of the active user u to the other users,
+    2. order the users by it,
+    3. select as neighbourhood :math:`N_i(u)` the `n_neighbors` nearest *among those who rated item i*,
+    4. predict from their ratings:
+
+    .. math:: \hat r_{ui} = c_u + o_i + s_u \frac{\sum_{v \in N_i(u)} w_{uv} z_{vi}}{\sum_{v \in N_i(u)} |w_{uv}|},
+              \qquad z_{vi} = \frac{r_{vi} - c_v - o_i}{s_v}
+
+    with centre c, offset o, spread s and weight w by `aggregation` (see `NeighborhoodModel`). For ranking,
+    ``aggregation="sum"`` takes one neighbourhood :math:`N(u)` for all items and scores
+    :math:`s_{ui} = \sum_{v \in N(u)} w_{uv} r_{vi}` (with `normalize`, over :math:`\sum_{v \in N(u)} |w_{uv}|`).
+    Similarities are computed when asked, for known users and strangers alike; nobody is their own neighbour.
+
+    Attributes
+    ----------
+    centers_, spreads_ : float32 (n_users,)
+    offsets_ : float32 (n_items,)
+    mean_, item_biases_ : the baseline that predicts where neighbours cannot
+
+    References
+    ----------
+    P. Resnick et al., "GroupLens: an open architecture for collaborative filtering of netnews", CSCW 1994.
+    J. Herlocker et al., "An algorithmic framework for performing collaborative filtering", SIGIR 1999.
+    """
+
+    name: ClassVar[str] = "user-knn"
+
+    def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
+        vars(self).pop("_everyone", None)
+        self._fit_baseline(train)
+        self.centers_, self.spreads_ = self._user_terms(train.to_scipy())
+        self.offsets_ = np.zeros(train.n_items, np.float32)
+        if self.aggregation == "baseline":
+            self.offsets_ = np.float32(self.mean_) + self.item_biases_
+
+    def _user_terms(self, profiles: sp.csr_matrix) -> tuple[Array, Array]:
+        """Centre and spread of each profile; a known user's are those of their row."""
+        n = profiles.shape[0]
+        if self.aggregation in ("centered", "zscore"):
+            means, spreads = means_and_spreads(entry_rows(profiles), profiles.data, n, self.mean_)
+            return means, spreads if self.aggregation == "zscore" else np.ones(n, np.float32)
+        if self.aggregation == "baseline":
+            return self.baseline.user_biases(profiles), np.ones(n, np.float32)
+        return zeros_and_ones(n)
+
+    # ---- steps 1 and 2: similarity to everyone, in order -------------------------------------------
+
+    @cached_property
+    def _everyone(self) -> tuple[TermWeights, AgainstAll]:
+        data = weighted(self.train_, self.weighting, "users")
+        everyone = AgainstAll(data, self.measure, self.reading, "users", self.shrinkage)
+        return TermWeights.of(self.train_, self.weighting, "users"), everyone
+
+    def _to_everyone(self, columns: Array, ratings: Array, user: int | None) -> tuple[Array, Array, Array]:
+        """Measure, closeness and weight (n_users,) of one profile with everyone but themselves."""
+        weights, everyone = self._everyone
+        values, shared = everyone.measure(columns, weights.apply(np.zeros(len(columns), np.int64), columns, ratings))
+        values[shared < self.min_overlap] = np.nan
+        if user is not None:
+            values[user] = np.nan
+        return values, *self._closeness(values)
+
+    # ---- steps 3 and 4: neighbourhood and prediction -----------------------------------------------
+
+    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        if self.aggregation == "sum":
+            return self._sums(profiles, users)
+        n, n_items = profiles.shape
+        rows = np.repeat(np.arange(n), n_items)
+        return self._predict(profiles, users, rows, np.tile(np.arange(n_items), n)).reshape(n, n_items)
+
+    def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
+        centers, spreads = self._user_terms(profiles)
+        starts = np.searchsorted(rows, np.arange(profiles.shape[0] + 1))
+        averages = np.empty(len(rows), np.float32)
+
+        def work(start: int, stop: int) -> None:
+            for row in range(start, stop):
+                pairs = slice(starts[row], starts[row + 1])
+                self._average(profiles, row, None if users is None else int(users[row]), items[pairs], averages[pairs])
+
+        self._everyone, self.train_.by_item  # noqa: B018 - made once, before the threads start
+        run_blocks(work, profiles.shape[0], 8)
+        predicted = centers[rows] + self.offsets_[items] + spreads[rows] * averages
+        alone = np.isnan(averages)
+        if alone.any():
+            predicted[alone] = self.baseline._predict(profiles, users, rows[alone], items[alone])
+        return predicted.astype(np.float32)
+
+    def _average(self, profiles: sp.csr_matrix, row: int, user: int | None, items: Array, out: Array) -> None:
+        columns, ratings = _entries(profiles, row)
+        _, closeness, weights = self._to_everyone(columns, ratings, user)
+        average_raters(
+            items, *self.train_.by_item, closeness, weights, self.centers_, self.spreads_, self.offsets_,
+            self.n_neighbors, self.min_neighbors, out,
+        )  # fmt: skip
+
+    def _sums(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        import scipy.sparse as sp
+
+        n, train = profiles.shape[0], self.train_.to_scipy()
+        chosen: list[tuple[Array, Array]] = [(np.empty(0), np.empty(0))] * n
+
+        def work(start: int, stop: int) -> None:
+            for row in range(start, stop):
+                near, weights, _ = self._neighborhood(profiles, row, None if users is None else int(users[row]))
+                chosen[row] = near, weights
+
+        self._everyone, self.train_.by_item  # noqa: B018 - made once, before the threads start
+        run_blocks(work, n, 8)
+        indptr = np.concatenate([[0], np.cumsum([len(near) for near, _ in chosen])])
+        near, weights = (np.concatenate(parts) for parts in zip(*chosen, strict=True))
+        neighbors = sp.csr_matrix((weights.astype(np.float32), near, indptr), shape=(n, train.shape[0]))
+        return dense_scores(neighbors @ train)
+
+    def _neighborhood(self, profiles: sp.csr_matrix, row: int, user: int | None) -> tuple[Array, Array, Array]:
+        """The nearest users of a profile, nearest first: row numbers, weights in a sum, measures."""
+        values, closeness, weights = self._to_everyone(*_entries(profiles, row), user)
+        near = top_k_row(closeness, self.n_neighbors)
+        weights = weights[near]
+        if self.normalize:
+            weights = weights / max(np.abs(weights).sum(), 1e-30)
+        return near, weights, values[near]
+
+    # ---- looking inside ----------------------------------------------------------------------------
+
+    def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        by_item = self.train_.by_item
+        entries = slice(by_item.indptr[item], by_item.indptr[item + 1])
+        raters, ratings = by_item.indices[entries], by_item.values[entries]
+        if self.aggregation == "sum":
+            near, weights, values = self._neighborhood(profile, 0, user)
+            _, place, at = np.intersect1d(near, raters, assume_unique=True, return_indices=True)
+            used, weights, values, ratings = near[place], weights[place], values[place], ratings[at]
+            base, contributions = 0.0, weights * ratings
+        else:
+            values, closeness, weights = self._to_everyone(*_entries(profile, 0), user)
+            heap, entry = np.empty(self.n_neighbors, np.float32), np.empty(self.n_neighbors, np.int64)
+            entry = entry[: nearest_raters(raters, closeness, heap, entry)]
+            used, ratings = raters[entry], ratings[entry]
+            weights, values = weights[used], values[used]
+            if len(used) < self.min_neighbors or not np.abs(weights).sum() > 0:
+                return explain_alone(self.baseline, profile, item, "user_index", len(used))
+            (center,), (spread,) = self._user_terms(profile)
+            base = float(center + self.offsets_[item])
+            z = (ratings - self.centers_[used] - self.offsets_[item]) / self.spreads_[used]
+            contributions = spread * weights * z / np.abs(weights).sum()
+        parts = contribution_frame("user_index", used, values, ratings, contributions)
+        return base, parts, f"{len(used)} of the nearest people rated it, {ratings.mean() if len(used) else 0:.1f} on average."
+
+    def _similarities(self, items: Array) -> Array:
+        ids = self.train_.items.ids
+        rows = [
+            similarity_to_all(self.train_, ids[i], self.measure, self.reading, "items", self.shrinkage) for i in items
+        ]
+        weights = self.measure.weights(np.array(rows).reshape(len(items), self.train_.n_items))
+        return np.where(weights != 0, weights, np.nan).astype(np.float32)
+
+
+def _entries(profiles: sp.csr_matrix, row: int) -> tuple[Array, Array]:
+    entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
+    return profiles.indices[entries], profiles.data[entries]
