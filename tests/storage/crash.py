@@ -10,6 +10,7 @@ import random
 import signal
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,7 @@ def at_random(folder: Path, rounds: int) -> None:
 
 
 def build(place: Path) -> None:
+    warnings.simplefilter("error")
     os.environ["COTERIE_CACHE"] = str(place / "cache")
     store.cached([place.parent / "ratings.csv"], {"a": 1}, dataset)
 

@@ -276,14 +276,34 @@ def test_a_full_disk_leaves_the_old_content(folder: Path, part: Any) -> None:
 
 
 def test_an_interruption_after_publication_keeps_the_new_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rmtree = storage.shutil.rmtree
+
     def interrupt(*args: Any, **kwargs: Any) -> None:
+        monkeypatch.setattr(storage.shutil, "rmtree", rmtree)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(storage.shutil, "rmtree", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_folder(folder, KIND, {"m": 2}, some_parts())
-    monkeypatch.undo()
     assert read_folder(folder, KIND).meta == {"m": 2}
+
+
+def test_a_writer_that_finds_the_place_taken_meanwhile_comes_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parts, turns = storage._write_parts, []
+
+    def overtaken(*args: Any) -> Any:
+        if not turns:
+            turns.append(1)
+            write_folder(tmp_path / "f", KIND, {"m": 1}, some_parts())
+        return write_parts(*args)
+
+    monkeypatch.setattr(storage, "_write_parts", overtaken)
+    write_folder(tmp_path / "f", KIND, {"m": 2}, some_parts())
+    assert read_folder(tmp_path / "f", KIND).meta == {"m": 2}
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]
+    assert len(list((tmp_path / "f").iterdir())) == 2
 
 
 def test_a_reader_follows_a_writer_that_replaces_the_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,8 @@ def cached(source_files: Sequence[Path], options: dict[str, Any], build: Callabl
             return _open(entry)
         except OSError as error:
             _warn(f"a cached dataset was damaged and is made anew: {error}")
+            with suppress(OSError):
+                remove_folder(entry)
     dataset = build()
     if before != [_stat(file) for file in files]:
         _warn(f"a file of {dataset.name} changed while it was read, so the dataset is not kept; load it again")
@@ -167,11 +170,9 @@ def _digests(files: list[Path]) -> list[str]:
                 fresh[str(file)] = status | {"digest": digests[-1]}
     if fresh:
         kept = {file: row for file, row in _read_table(table_file).items() if os.path.exists(file)}
-        try:
+        with suppress(OSError):  # only speed is lost; writing the dataset itself says what is wrong with the cache
             table_file.parent.mkdir(parents=True, exist_ok=True)
             replace_text(table_file, json.dumps(kept | fresh, indent=1))
-        except OSError:  # only speed is lost; writing the dataset itself says what is wrong with the cache
-            pass
     return digests
 
 
