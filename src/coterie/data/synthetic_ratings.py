@@ -33,10 +33,10 @@ N_TASTES = len(TASTES)
 N_TRAITS = 12
 _BLOCK_USERS = 1024
 PEOPLE = People(
-    breadth=2.0,
-    mean=3.22,
+    breadth=2.5,
+    mean=3.03,
     user_spread=0.5,
-    noise=0.93,
+    noise=0.88,
     opinion=0.6,
     leaning=1.2,
     whole_stars=0.4,
@@ -46,7 +46,7 @@ PEOPLE = People(
 )
 # Of an item's ratings, how much comes through its main taste, its second one, and all others together.
 _MAIN, _SECOND, _REST = 0.75, 0.18, 0.07
-_WEIGHT_SPREAD = 1.6  # of the logarithm of how much more some people care for an item than others
+_WEIGHT_SPREAD = 1.9  # of the logarithm of how much more some people care for an item than others
 
 
 @dataclass(frozen=True)
@@ -320,7 +320,7 @@ def _make_items(key: int, weights: Array, popularity: Array, main: Array, second
     traits = (traits + 0.9 * bells(subkey(key, 9), n * N_TRAITS).reshape(n, N_TRAITS)) / 1.36
     rank = np.empty(n)
     rank[np.argsort(popularity, kind="stable")] = (np.arange(n) + 0.5) / n
-    quality = 0.40 * bells(subkey(key, 10), n) + 0.6 * (rank - 0.5)
+    quality = 0.40 * bells(subkey(key, 10), n) + 1.0 * (rank - 0.5)
     return Items(
         shares=totals / np.cumsum(totals)[-1],
         thresholds=thresholds,

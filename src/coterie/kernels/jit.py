@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -28,15 +28,15 @@ def exact_kernel(function: F) -> F:
 def _compile(function: F, **more: Any) -> F:
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, **more}
     try:
-        compiled = numba.njit(cache=True, **options)(function)
+        return cast(F, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # neither the package nor the user's cache folder can be written
         folder = os.path.join(tempfile.gettempdir(), f"coterie-numba-{os.getuid() if hasattr(os, 'getuid') else 0}")
         os.makedirs(folder, exist_ok=True)
-        numba.config.CACHE_DIR = folder
-        compiled = numba.njit(cache=True, **options)(function)
-    return compiled  # type: ignore[no-any-return]
+        config: Any = numba.config
+        config.CACHE_DIR = folder
+        return cast(F, numba.njit(cache=True, **options)(function))
 
 
 def inlined(function: F) -> F:
     """Compile a helper that only kernels call."""
-    return numba.njit(nogil=True, fastmath=_FAST, inline="always")(function)  # type: ignore[no-any-return]
+    return cast(F, numba.njit(nogil=True, fastmath=_FAST, inline="always")(function))
