@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,7 +42,7 @@ _SPARSE = ("csr_matrix", "csc_matrix", "csr_array", "csc_array")
 class Model(Protocol):
     """What is asked of a model: a registry name, a hyper-parameter schema, data it was fitted on."""
 
-    name: Any
+    name: ClassVar[str]
     train_: Interactions
 
     @classmethod
