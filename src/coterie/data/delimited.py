@@ -20,7 +20,7 @@ import polars as pl
 
 from coterie.data.findings import Findings
 from coterie.data.sources import Source
-from coterie.data.times import INTEGER, NUMBER, unix_seconds
+from coterie.data.times import INTEGER, NUMBER, is_time, unix_seconds
 from coterie.errors import DataError
 
 #: What a column holds: an integer; an id (integer or text); a finite number; a time; any text.
@@ -29,8 +29,10 @@ Kind = Literal["integer", "id", "number", "time", "text"]
 # Ids that integers can carry without losing anything: "007" and "+7" are text.
 CANONICAL = r"^(0|-?[1-9]\d*)$"
 _SAMPLE = 100
+# The last line is looked for in this many bytes.
+_TAIL = 1 << 16
 _INTEGER, _NUMBER = re.compile(INTEGER), re.compile(r"\s*" + NUMBER[1:])
-_SMALL_ID, _LARGE_ID = np.iinfo(np.int32).max, np.iinfo(np.int64).max
+_LARGEST_ID, _LARGEST_NUMBER = int(np.iinfo(np.int64).max), float(np.finfo(np.float32).max)
 
 
 @dataclass
@@ -90,8 +92,6 @@ class Delimited:
         for id_type in self.id_types:
             try:
                 frame = self._parse_as(content, id_type)
-            except pl.exceptions.NoDataError:
-                raise DataError(f"{self.source.name} is empty") from None
             except pl.exceptions.PolarsError as error:
                 reason = str(error).split("\n")[0]
                 continue
@@ -110,13 +110,17 @@ class Delimited:
         if len(self.separator) > 1:
             raw = content if isinstance(content, bytes) else content.read_bytes()
             content = raw.replace(self.separator.encode(), b"\t")
-        return pl.read_csv(
-            content,
-            separator=self.separator if len(self.separator) == 1 else "\t",
-            has_header=self.header is None,
-            schema=schema,
-            quote_char='"' if self.quoted else None,
-        )
+        try:
+            return pl.read_csv(
+                content,
+                separator=self.separator if len(self.separator) == 1 else "\t",
+                has_header=False,
+                skip_rows=int(self.header is None),
+                schema=schema,
+                quote_char='"' if self.quoted else None,
+            )
+        except pl.exceptions.NoDataError:
+            return pl.DataFrame(schema=schema)
 
     def _verify(self, frame: pl.DataFrame, content: Any) -> tuple[pl.DataFrame | None, str]:
         """The wanted columns of a parsed frame, unless polars was more forgiving than we are."""
@@ -130,6 +134,8 @@ class Delimited:
                 return None, f"{name} runs over the end of a line"
         if frame[self.names[-1]].null_count() and not self._all_complete(content, len(frame)):
             return None, "some lines have too few fields"
+        if len(frame) and not self._ends_well(content):
+            return None, "the last line is not complete"
         frame = frame.select(list(self.kinds))
         for name, kind in self.kinds.items():
             if kind == "time":
@@ -148,6 +154,19 @@ class Delimited:
             count = sum(block.count(separator) for block in self.source.blocks())
         return count == (rows + (self.header is None)) * (len(self.names) - 1)
 
+    def _ends_well(self, content: Any) -> bool:
+        """Whether the last line has its number of fields (polars overlooks a separator at the very end)."""
+        if isinstance(content, bytes):
+            end = content[-_TAIL:]
+        else:
+            with open(content, "rb") as stream:
+                stream.seek(max(0, content.stat().st_size - _TAIL))
+                end = stream.read()
+        last = end.rstrip(b"\r\n").rpartition(b"\n")[2].decode("utf-8", "replace").rstrip("\r")
+        with suppress(csv.Error):
+            return len(split_line(last, self.separator)) == len(self.names)
+        return False
+
     def _look_ahead(self) -> None:
         """From the first lines: how times are written, and which types ids may have, likeliest first."""
         with self.source.open() as stream:
@@ -160,7 +179,7 @@ class Delimited:
         for row, (name, kind) in itertools.product(rows, self.kinds.items()):
             if kind in seen and row.get(name):
                 seen[kind].append(row[name])
-        self.time_sample = seen["time"][0] if seen["time"] else "0"
+        self.time_sample = next(filter(is_time, seen["time"]), "0")
         whole, numeric = _INTEGER.match(self.time_sample), _NUMBER.match(self.time_sample)
         self.times = pl.Int64 if whole else pl.Float64 if numeric else pl.String
         self.id_types: list[Any] = [pl.Int32, pl.Int64]
@@ -170,7 +189,7 @@ class Delimited:
 
     def _settle_id(self, column: pl.Series, findings: Findings) -> pl.Series:
         """An id column that not all integers fit: text, unless another column was the cause."""
-        canonical = column.str.contains(CANONICAL)
+        canonical = column.str.contains(CANONICAL) & column.cast(pl.Int64, strict=False).is_not_null()
         if canonical.all():
             return column.cast(pl.Int64)
         text = column.filter(~canonical)
@@ -225,9 +244,9 @@ class Delimited:
             kind = self.kinds.get(name, "text")
             if value == "" and kind in ("integer", "id", "number"):
                 return f"{name} is missing", None
-            if kind == "integer" and not (_INTEGER.match(value) and abs(int(value)) <= _LARGE_ID):
+            if kind == "integer" and not (_INTEGER.match(value) and abs(int(value)) <= _LARGEST_ID):
                 return f"{name} is not an integer", value
-            if kind == "number" and not (_NUMBER.match(value) and abs(float(value)) <= np.finfo(np.float32).max):
+            if kind == "number" and not (_NUMBER.match(value) and abs(float(value)) <= _LARGEST_NUMBER):
                 return f"{name} is not a finite number", value
             if kind == "time" and value and not self._readable_time(value):
                 return f"{name} cannot be read", value
@@ -235,7 +254,7 @@ class Delimited:
 
     def _readable_time(self, value: str) -> bool:
         if self.times == pl.Int64:
-            return bool(_INTEGER.match(value)) and abs(int(value)) <= _LARGE_ID
+            return bool(_INTEGER.match(value)) and abs(int(value)) <= _LARGEST_ID
         if self.times == pl.Float64:
             return bool(_NUMBER.match(value))
         seconds = unix_seconds(pl.Series([self.time_sample, value]))

@@ -156,7 +156,8 @@ class Interactions:
         repeats = None
         if made.first_repeat is not None:
             u, i = made.first_repeat
-            repeats = Repeats(made.repeated, users.ids[u], items.ids[i], duplicates)
+            user, item = users.ids[u : u + 1].tolist()[0], items.ids[i : i + 1].tolist()[0]
+            repeats = Repeats(made.repeated, user, item, duplicates)
             if duplicates == "error":
                 raise DataError(f'{repeats.message}; choose duplicates="last", "first", "mean" or "max"')
         return cls(users, items, made.indptr, made.indices, made.values, made.timestamps), repeats

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 
 from coterie.errors import DataError
 
 INTEGER = r"^[+-]?\d+$"
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+# Values among which the form of a text column is looked for.
+_SAMPLE = 100
 
 # What text may look like -> how polars reads it. Text without an offset is UTC.
 _FORMATS = {
@@ -19,6 +24,11 @@ _FORMATS = {
     r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? ?(Z|[+-]\d\d:?\d\d)$": "%Y-%m-%d %H:%M:%S%.f%#z",
     r"^\d{4}-\d\d-\d\d$": "%Y-%m-%d",
 }
+
+
+def is_time(text: str) -> bool:
+    """Whether a text is in one of the forms that can be read."""
+    return bool(re.match(NUMBER, text)) or any(re.match(looks, text) for looks in _FORMATS)
 
 
 def unix_seconds(column: pl.Series) -> pl.Series:
@@ -45,14 +55,12 @@ def unix_seconds(column: pl.Series) -> pl.Series:
 
 
 def _from_text(column: pl.Series) -> pl.Series:
-    """Seconds from text, all in the form of the first value."""
-    first = column.drop_nulls().head(1)
-    if not len(first):
-        return column.cast(pl.Int64)
-    if first.str.contains(NUMBER)[0]:
+    """Seconds from text, all in the form of the first value that has a known form."""
+    first = next(filter(is_time, column.drop_nulls().head(_SAMPLE)), "")
+    if re.match(NUMBER, first):
         return unix_seconds(column.cast(pl.Float64, strict=False))
     for looks, form in _FORMATS.items():
-        if first.str.contains(looks)[0]:
+        if re.match(looks, first):
             if form.endswith("%#z"):
                 return column.str.to_datetime(form, strict=False, time_zone="UTC").dt.epoch("s")
             if form == "%Y-%m-%d":
