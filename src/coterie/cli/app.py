@@ -14,7 +14,7 @@ import coterie
 from coterie.cli import compare, data, doctor, models, similar
 from coterie.cli.options import flags, model_named_in, spelled_out
 from coterie.cli.output import complain
-from coterie.errors import CoterieError
+from coterie.errors import CoterieError, DataWarning
 from coterie.models.registry import MODELS
 
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = compare.with_options_attached(given)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("always", DataWarning)
             warnings.showwarning = _show_warning
             status = typer.main.get_command(build(given)).main(given, prog_name="coterie", standalone_mode=False)
             sys.stdout.flush()

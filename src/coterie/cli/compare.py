@@ -41,7 +41,7 @@ def compare(
     relevant_from: Annotated[
         float | None, typer.Option(metavar="RATING", help="Held-out ratings from this on are relevant.")
     ] = None,
-    random_state: Annotated[int, typer.Option(min=0, metavar="SEED", help="Seed of the split and the intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of the split and the intervals.")] = 0,
 ) -> int:
     """Compare models on the same split: who leads, and which differences are noise."""
     import coterie as ct
@@ -54,7 +54,7 @@ def compare(
         metrics=metric or None,
         k=k,
         relevant_from=relevant_from,
-        random_state=random_state,
+        random_state=seed,
         progress=not out.as_json,
     )
     failures = [f"{row.model} failed: {row.error}" for row in board.rows if row.error]

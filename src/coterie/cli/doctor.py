@@ -8,9 +8,12 @@ import platform
 import re
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coterie.cli.output import Output, cell, table
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _CORE = ("numpy", "scipy", "numba", "polars", "scikit-learn", "typer", "rich", "matplotlib")
 # What decides how fast kernels are: the widest vectors first.
@@ -32,11 +35,11 @@ def doctor(out: Output) -> int:
     return 0 if document["self_check"]["passed"] else 1
 
 
-def _picture(name: str, facts: Any) -> Any:
+def _picture(name: str, facts: dict[str, Any]) -> Table:
     made = table({name: "left", "": "left"})
-    for fact, value in facts.items() if isinstance(facts, dict) else enumerate(facts):
-        text = {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
-        made.add_row(str(fact).replace("_", " "), cell(text))
+    for fact, value in facts.items():
+        text = ("yes" if value else "no") if isinstance(value, bool) else value
+        made.add_row(fact if fact.isupper() else fact.replace("_", " "), cell(text, decimals=1))
     return made
 
 
@@ -67,7 +70,7 @@ def _blas() -> dict[str, str]:
     import scipy.linalg  # noqa: F401  (its own BLAS is loaded with it)
     from threadpoolctl import threadpool_info
 
-    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    pools = sorted((p for p in threadpool_info() if p["user_api"] == "blas"), key=lambda p: str(p["filepath"]))
     return {
         Path(pool["filepath"]).parent.name.removesuffix(".libs"): f"{pool['internal_api']} {pool['version']}, "
         f"{pool['num_threads']} threads"

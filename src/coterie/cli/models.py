@@ -26,8 +26,10 @@ _ITEM = "An id or a title."
 
 
 def demo(
-    data: DataOptions,
     out: Output,
+    data: Annotated[
+        str, typer.Option("--data", "-d", metavar="NAME|PATH", help="The ratings to show it on.")
+    ] = DataOptions.data,
     folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the report and its pictures go.")
     ] = Path("coterie-demo"),
@@ -35,9 +37,9 @@ def demo(
     """The main job on real ratings, from loading them to a report with pictures."""
     from coterie.cli.demo import run_demo
 
-    run_demo(folder, data.data, stderr() if out.as_json else stdout())
+    report = run_demo(folder, data, stderr() if out.as_json else stdout())
     if out.as_json:
-        out.show({"report": str(folder / "report.html")})
+        out.show({"report": str(report)})
 
 
 def fit(

@@ -147,9 +147,10 @@ def _typed(value: Any) -> str:
 
 def _of_model(parameter: Parameter, panel: str) -> Any:
     """The annotation that makes typer read a hyper-parameter, as text that the parameter parses itself."""
-    low, high = parameter.range.low, parameter.range.high
+    low, high, help = parameter.range.low, parameter.range.high, parameter.range.help
     if parameter.choices is not None:
-        values = "|".join(map(_typed, parameter.choices))
+        values = "NAME"
+        help += f": {', '.join(map(_typed, parameter.choices))}"
     elif parameter.type is bool:
         values = "true|false"
     else:
@@ -158,8 +159,7 @@ def _of_model(parameter: Parameter, panel: str) -> Any:
             values += f" {_short(low)}..{_short(high)}"
     if parameter.optional:
         values += "|none"
-    option = typer.Option(flag(parameter.name), metavar=values, help=parameter.range.help, rich_help_panel=panel)
-    return Annotated[str, option]
+    return Annotated[str, typer.Option(flag(parameter.name), metavar=values, help=help, rich_help_panel=panel)]
 
 
 def _short(bound: float | None) -> str:

@@ -1,0 +1,218 @@
+"""Fit, recommend, predict, explain: the answers are the library's, whichever way they are asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import coterie as ct
+from coterie.data.dataset import Dataset
+from coterie.errors import UnknownIdError
+from tests.cli.conftest import Run
+
+MODEL = ("--model", "user-knn", "--n-neighbors", "7", "--similarity", "pearson")
+
+
+@pytest.fixture(scope="module")
+def dataset(movies: Path) -> Dataset:
+    return ct.load(movies)
+
+
+@pytest.fixture(scope="module")
+def model(dataset: Dataset) -> Any:
+    return ct.UserKNN(n_neighbors=7, similarity="pearson").fit(dataset.interactions, dataset.catalog)
+
+
+def same_rows(rows: list[dict[str, Any]], frame: pl.DataFrame) -> bool:
+    return rows == [
+        {name: pytest.approx(value, rel=1e-6) if isinstance(value, float) else value for name, value in row.items()}
+        for row in frame.to_dicts()
+    ]
+
+
+def test_recommend_for_known_users(run: Run, movies: Path, model: Any) -> None:
+    answer = run("recommend", "1", "2", "-k", "4", *MODEL, "--data", movies, "--json")
+    assert answer.status == 0
+    assert answer.err == ""
+    document = answer.document
+    assert document["model"] == "user-knn"
+    assert document["hyper_parameters"]["n_neighbors"] == 7
+    assert document["hyper_parameters"]["similarity"] == "pearson"
+    assert document["users"] == [1, 2]
+    assert same_rows(document["recommendations"], model.recommend([1, 2], k=4))
+
+
+def test_recommend_for_a_stranger_by_titles_and_ids(run: Run, movies: Path, model: Any) -> None:
+    rated = ["--rated", "toy story=5", "--rated", "The Fear = 2.5", "--rated", "9=1"]
+    document = run("recommend", *rated, *MODEL, "--data", movies, "--json").document
+    assert document["profile"] == {"1": 5.0, "5": 2.5, "9": 1.0}
+    assert same_rows(document["recommendations"], model.recommend_for({1: 5.0, 5: 2.5, 9: 1.0}))
+
+
+def test_recommend_among_candidates_and_what_was_seen(run: Run, movies: Path, model: Any) -> None:
+    among = ["--candidate", "heat", "--candidate", "1"]
+    seen = run("recommend", "1", *among, "--include-seen", *MODEL, "--data", movies, "--json").document
+    assert {row["item"] for row in seen["recommendations"]} == {1, 2}
+    unseen = run("recommend", "1", *among, *MODEL, "--data", movies, "--json").document
+    assert {row["item"] for row in unseen["recommendations"]} == {2}
+
+
+def test_the_table_shows_titles_as_they_are(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    titles = ct.load(movies).catalog
+    assert titles is not None
+    shown = run("recommend", "1", "-k", "24", "--include-seen", "--model", "popularity", "--data", movies).out
+    assert [title for title in titles.items["title"] if title not in shown] == []
+
+
+def test_nothing_left_is_said(run: Run, movies: Path) -> None:
+    answer = run("recommend", "1", "--candidate", "1", "--model", "popularity", "--data", movies)
+    assert answer.status == 0
+    assert "Nothing is left to recommend." in answer.out
+
+
+def test_predict(run: Run, movies: Path, model: Any) -> None:
+    document = run("predict", "1", "heat", "toy story", *MODEL, "--data", movies, "--json").document
+    assert document["user"] == 1
+    assert [row["item"] for row in document["predictions"]] == [2, 1]
+    predicted = [row["prediction"] for row in document["predictions"]]
+    assert predicted == pytest.approx(model.predict([1, 1], [2, 1]).tolist(), rel=1e-6)
+    assert document["predictions"][0]["rated"] is None
+    known = ct.load(movies).interactions.to_frame().filter(user=1, item=1)["rating"][0]
+    assert document["predictions"][1]["rated"] == known
+
+
+def test_predict_for_a_stranger(run: Run, movies: Path, model: Any) -> None:
+    document = run("predict", "heat", "--rated", "1=5", "--rated", "9=1", *MODEL, "--data", movies, "--json").document
+    [row] = document["predictions"]
+    assert row["prediction"] == pytest.approx(float(model.predict_for({1: 5.0, 9: 1.0}, [2])[0]), rel=1e-6)
+
+
+def test_a_ranker_does_not_predict(run: Run, movies: Path) -> None:
+    answer = run("predict", "1", "heat", "--model", "popularity", "--data", movies)
+    assert (answer.status, answer.out) == (1, "")
+    assert "use recommend" in answer.err
+
+
+def test_explain_adds_up(run: Run, movies: Path, model: Any) -> None:
+    document = run("explain", "1", "heat", *MODEL, "--data", movies, "--json").document
+    expected = model.explain(1, 2)
+    assert document["item"] == 2
+    assert document["title"] == "Heat (1995)"
+    assert document["score"] == pytest.approx(expected.score)
+    assert same_rows(document["contributions"], expected.contributions)
+    total = document["base"] + sum(part["contribution"] for part in document["contributions"])
+    assert total == pytest.approx(document["score"])
+
+
+def test_the_table_of_an_explanation_adds_up_too(run: Run, movies: Path) -> None:
+    shown = run("explain", "1", "heat", *MODEL, "-k", "2", "--data", movies).out.splitlines()
+    document = run("explain", "1", "heat", *MODEL, "--data", movies, "--json").document
+    start = next(i for i, line in enumerate(shown) if "─" in line)
+    figures = [float(line.split()[-1]) for line in shown[start + 1 :] if line.strip()]
+    assert len(figures) == 2 + (len(document["contributions"]) > 2) + 2
+    assert sum(figures[:-1]) == pytest.approx(figures[-1], abs=2e-4 * len(figures))
+
+
+def test_a_fitted_model_is_kept_and_used(run: Run, movies: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    fitted = run("fit", "user-knn", movies, "-o", folder, "--n-neighbors", "7", "--similarity", "pearson", "--json")
+    assert fitted.document["folder"] == str(folder)
+    assert fitted.document["hyper_parameters"]["n_neighbors"] == 7
+    now = run("recommend", "1", *MODEL, "--data", movies, "--json").document
+    later = run("recommend", "1", "--model", folder, "--json").document
+    assert later == now
+
+
+def test_a_fitted_model_brings_its_data_and_options(run: Run, movies: Path, tmp_path: Path) -> None:
+    run("fit", "popularity", movies, "-o", tmp_path / "kept")
+    answer = run("recommend", "1", "--model", tmp_path / "kept", "--data", movies)
+    assert answer.status == 1
+    assert "leave out --data" in answer.err
+    answer = run("recommend", "1", "--model", tmp_path / "kept", "--n-neighbors", "3")
+    assert answer.status == 2
+    assert "--n-neighbors" in answer.err
+
+
+def test_a_folder_that_is_no_model_is_refused(run: Run, movies: Path) -> None:
+    answer = run("recommend", "1", "--model", movies)
+    assert answer.status == 1
+    assert answer.err.count("\n") == 1
+
+
+def test_reductions_reach_the_model(run: Run, movies: Path, dataset: Dataset) -> None:
+    options = ["--first-users", "20", "--min-item-ratings", "8", "--genre", "Comedy", "--since", "2001-09-09"]
+    document = run("recommend", "1", "--model", "popularity", "--data", movies, "--json", *options).document
+    assert dataset.catalog is not None
+    reduced = dataset.filter(genres=["Comedy"], first_users=20, min_item_ratings=8, since=999_993_600).interactions
+    assert document["fitted_to"] == {"users": reduced.n_users, "items": reduced.n_items, "ratings": reduced.nnz}
+    core = run("recommend", "1", "--model", "popularity", "--data", movies, "--json", "--k-core", "9").document
+    assert core["fitted_to"]["ratings"] == dataset.interactions.k_core(9).nnz
+    answer = run("recommend", "1", "--model", "popularity", "--data", movies, "--years", "1890-1899")
+    assert answer.status == 1
+    assert "meets the conditions" in answer.err
+
+
+def test_columns_and_text_ids(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "likes.tsv"
+    file.write_text("who\twhat\tstars\nann\tx\t5\nann\ty\t1\nbob\tx\t4\nbob\tz\t3\n")
+    columns = ["--user", "who", "--item", "what", "--rating", "stars"]
+    document = run("recommend", "ann", "--model", "popularity", "--data", file, *columns, "--json").document
+    assert [row["item"] for row in document["recommendations"]] == ["z"]
+
+
+def test_columns_by_position(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "likes.csv"
+    file.write_text("1,10,5\n1,20,1\n2,10,4\n2,30,3\n")
+    columns = ["--user", "0", "--item", "1", "--rating", "2"]
+    document = run("recommend", "1", "--model", "popularity", "--data", file, *columns, "--json").document
+    assert [row["item"] for row in document["recommendations"]] == [30]
+
+
+def test_skipped_lines_are_shown_and_stdout_stays_clean(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("userId,movieId,rating\n1,10,5\n1,20,bad\n2,10,4\n2,30,worse\n2,40,3\n")
+    answer = run("recommend", "1", "--model", "popularity", "--data", file, "--json")
+    assert (answer.status, answer.out) == (1, "")
+    assert "1,20,bad" in answer.err
+    answer = run("recommend", "1", "--model", "popularity", "--data", file, "--on-error", "skip", "--json")
+    assert [row["item"] for row in answer.document["recommendations"]] == [40]
+    assert "2 lines were skipped" in answer.err
+    assert "worse" in answer.err
+
+
+def test_an_ambiguous_title_is_shown_with_what_it_may_be(run: Run, movies: Path) -> None:
+    answer = run("recommend", "--rated", "sabrina=5", "--model", "popularity", "--data", movies)
+    assert (answer.status, answer.out) == (1, "")
+    assert "Sabrina (1954)" in answer.err
+    assert "Sabrina (1995)" in answer.err
+    assert answer.err.splitlines()[-1] == ("error: 'sabrina' could be any of these 2 titles; give the year or the id")
+
+
+def test_of_an_ambiguous_title_the_only_rated_one_is_meant(run: Run, movies: Path) -> None:
+    reduced = ["--years", "1995-2007", "--data", movies]
+    document = run("recommend", "--rated", "sabrina=5", "--model", "popularity", *reduced, "--json").document
+    assert document["profile"] == {"4": 5.0}
+
+
+@pytest.mark.parametrize("rated", ["Toy Story", "=5", "Toy Story=", "Toy Story=many", "Toy Story=nan"])
+def test_what_is_no_rating_is_refused(run: Run, movies: Path, rated: str) -> None:
+    answer = run("recommend", "--rated", rated, "--model", "popularity", "--data", movies)
+    assert answer.status == 1
+    assert repr(rated) in answer.err
+
+
+def test_an_item_rated_twice_is_refused(run: Run, movies: Path) -> None:
+    answer = run("recommend", "--rated", "1=5", "--rated", "toy story=4", "--model", "popularity", "--data", movies)
+    assert answer.status == 1
+    assert "twice" in answer.err
+
+
+def test_an_unknown_user_is_named(run: Run, movies: Path, dataset: Dataset) -> None:
+    with pytest.raises(UnknownIdError) as library:
+        dataset.interactions.users.index(12345)
+    answer = run("recommend", "12345", "--model", "popularity", "--data", movies)
+    assert answer.err == f"error: {library.value}\n"
