@@ -211,15 +211,16 @@ class Neighbors:
 
 def pair_sums(x: Interactions, a: Id, b: Id, axis: Axis = "users") -> PairSums:
     """The co-rated ratings of two users (or items) and the sums from which all six measures follow."""
-    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b])
+    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b]).tolist()
     (columns_a, values_a), (columns_b, values_b) = _row(rows, row_a), _row(rows, row_b)
     lanes = np.zeros(corated.LANES)
     corated.sum_pair(columns_a, values_a, columns_b, values_b, lanes)
     shared, in_a, in_b = np.intersect1d(columns_a, columns_b, assume_unique=True, return_indices=True)
-    of = [_statistics_of(values) for values in (values_a, values_b)]
+    n, sum_a, sum_b, sum_aa, sum_bb, sum_ab, sum_abs, max_abs = lanes.tolist()
+    of_a, of_b = _statistics_of(values_a).tolist(), _statistics_of(values_b).tolist()
     return PairSums(
-        shared, values_a[in_a], values_b[in_b], int(lanes[0]), *map(float, lanes[1:]),
-        (int(of[0][0]), int(of[1][0])), (float(of[0][1]), float(of[1][1])), (float(of[0][2]), float(of[1][2])),
+        shared, values_a[in_a], values_b[in_b], int(n), sum_a, sum_b, sum_aa, sum_bb, sum_ab, sum_abs, max_abs,
+        length=(int(of_a[0]), int(of_b[0])), norm=(of_a[1], of_b[1]), mean=(of_a[2], of_b[2]),
     )  # fmt: skip
 
 
@@ -235,7 +236,7 @@ def pair(
         share nothing give `Measure.nothing_shared`.
     """
     code = _measure(measure).code(reading)
-    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b])
+    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b]).tolist()
     (columns_a, values_a), (columns_b, values_b) = _row(rows, row_a), _row(rows, row_b)
     lanes, out = np.zeros((1, corated.LANES)), np.empty(1)
     corated.sum_pair(columns_a, values_a, columns_b, values_b, lanes[0])
@@ -411,7 +412,8 @@ def _row(rows: Rows, row: int) -> tuple[Array, Array]:
 
 def _statistics_of(values: Array) -> Array:
     """Length, norm and mean of one row."""
-    return corated.row_statistics(np.array([0, len(values)]), values)[0]
+    statistics: Array = corated.row_statistics(np.array([0, len(values)]), values)[0]
+    return statistics
 
 
 def _spread(x: Interactions) -> float:

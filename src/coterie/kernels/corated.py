@@ -115,7 +115,7 @@ def pearson(sums: Array, mean_x: float, mean_y: float) -> float:
 @inlined
 def euclidean(sums: Array) -> float:
     """√ Σ (x - y)²."""
-    return np.sqrt(max(0.0, sums[3] + sums[4] - 2.0 * sums[5]))  # type: ignore[no-any-return]
+    return np.sqrt(max(0.0, sums[3] + sums[4] - 2.0 * sums[5]))
 
 
 @kernel
@@ -184,18 +184,19 @@ def nearest_rows(
     near[:] = -np.inf
     near_rows[:] = n
     worst = np.float32(-np.inf)
+    sign = 1.0 if code < FIRST_DISTANCE else -1.0
+    both_ways = absolute and code < FIRST_DISTANCE
     step = 16
     for low in range(0, n, step):
         high = min(low + step, n)
         hits = 0
         for row in range(low, high):  # one test for many rows; few of them get any further
-            value = np.float32(values[row])
-            hits += (value >= worst) | (-value >= worst)
+            close = np.float32(sign * values[row])
+            hits += (close >= worst) | (both_ways & (-close >= worst))
         if hits == 0:
             continue
         for row in range(low, high):
-            value = values[row]
-            close = np.float32(-value if code >= FIRST_DISTANCE else (abs(value) if absolute else value))
+            close = np.float32(abs(values[row]) if both_ways else sign * values[row])
             if close < worst or lanes[row, 0] < min_overlap or row == own:
                 continue
             if worse(near[0], near_rows[0], close, row):
@@ -203,11 +204,11 @@ def nearest_rows(
                 worst = near[0]
     sort_best_first(near, near_rows)
     for place in range(len(near)):  # from closeness back to the measure, with its sign
-        row = near_rows[place]
-        if row == n:
+        nearest = near_rows[place]
+        if nearest == n:
             near_rows[place], near[place] = -1, np.nan
         else:
-            near[place] = values[row]
+            near[place] = values[nearest]
 
 
 @kernel

@@ -217,7 +217,9 @@ def offer_panel(
 
 
 @kernel
-def merge_lists(start: int, stop: int, lists: Array, lists_rows: Array, order: Array, out: Array, out_rows: Array) -> None:
+def merge_lists(
+    start: int, stop: int, lists: Array, lists_rows: Array, order: Array, out: Array, out_rows: Array
+) -> None:
     """Merge all threads' lists (t, n, k) of the ranks [start, stop) into `out` (n, k) by row number, best first."""
     n_threads, _, k = lists.shape
     for rank in range(start, stop):
@@ -281,9 +283,7 @@ def _pairs_of_block(
     """Offer all pairs of the ranks [start, stop) with the ranks before them."""
     order, indptr, columns, values, column_ptr, ranks, column_values = ranked
     block = order[start:stop]
-    chosen = choose_dense(
-        block, indptr, columns, column_ptr, ranks, stop, counts, slot, SCATTER_COST, FILL_COST
-    )
+    chosen = choose_dense(block, indptr, columns, column_ptr, ranks, stop, counts, slot, SCATTER_COST, FILL_COST)
     dense_cursor = column_ptr[chosen]
     chunks = [(c, min(c + CHUNK, len(chosen))) for c in range(0, len(chosen), CHUNK)]
     left = [np.empty((len(block), c1 - c0), np.float32) for c0, c1 in chunks]

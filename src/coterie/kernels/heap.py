@@ -16,13 +16,13 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @inlined
-def worse(value_a: float, index_a: int, value_b: float, index_b: int) -> bool:
+def worse(value_a: Any, index_a: Any, value_b: Any, index_b: Any) -> bool:
     """Whether pair a ranks behind pair b."""
     return value_a < value_b or (value_a == value_b and index_a > index_b)
 
 
 @kernel
-def push(values: Array, indices: Array, value: float, index: int) -> None:
+def push(values: Array, indices: Array, value: Any, index: Any) -> None:
     """Replace the root by (value, index), which the caller knows to be better, and restore the heap."""
     size = len(values)
     parent = 0

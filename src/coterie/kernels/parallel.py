@@ -29,14 +29,14 @@ def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, n)) for start in range(0, n, size))
 
 
-def run_blocks(work: Callable[[int, int], T], n: int, size: int) -> list[T]:
-    """`work(start, stop)` for every block of rows, on all threads; results in the order of the blocks.
+def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | None = None) -> list[T]:
+    """`work(start, stop)` for every block of rows, on all threads or `threads` of them; results in block order.
 
     `work` should spend its time in kernels or BLAS, which let go of the interpreter. What a block
     computes must not depend on the other blocks, so that any number of threads gives the same result.
     """
     ranges = list(blocks(n, size))
-    workers = min(thread_count(), len(ranges))
+    workers = min(threads or thread_count(), len(ranges))
     with threadpool_limits(limits=1, user_api="blas"):
         if workers <= 1:
             return [work(*r) for r in ranges]

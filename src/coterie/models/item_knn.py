@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,6 @@ from coterie.models.neighborhood import (
     NeighborhoodModel,
     contribution_frame,
     dense_scores,
-    entry_rows,
     explain_alone,
     means_and_spreads,
     zeros_and_ones,
@@ -28,6 +27,17 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Neighborhoods(NamedTuple):
+    """Pairs of a target item and one of its nearest rated items, each array (n_pairs,)."""
+
+    target: Array
+    rated: Array
+    value: Array  # of the measure
+    rating: Array
+    weight: Array
+    z: Array  # the rating less its centre and over its spread
 
 
 @dataclass(eq=False)
@@ -69,8 +79,7 @@ class ItemKNN(NeighborhoodModel):
     # ---- steps 1 and 2: similarity to the other items, in order ------------------------------------
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        for made in ("_neighborhoods", "_lists"):
-            vars(self).pop(made, None)
+        vars(self).pop("_lists", None)
         self._fit_baseline(train)
         kept = max(self.model_size, self.n_neighbors) if self.predicts_ratings else self.n_neighbors
         found = neighbors(
@@ -118,32 +127,29 @@ class ItemKNN(NeighborhoodModel):
         offsets = self._user_offsets(profiles)
         averages = np.empty(profiles.shape, np.float32)
         for row in range(len(averages)):
-            columns, weights, z, target, _ = self._neighborhood(profiles, row, offsets[row])
-            averages[row] = self._average(target, weights, z)
+            averages[row] = self._average(self._neighborhoods(profiles, row, offsets[row]))
         scores = self.centers_ + offsets[:, None] + self.spreads_ * averages
         alone = np.isnan(averages)
         if alone.any():
             scores = np.where(alone, self.baseline._score(profiles, users), scores)
-        return scores.astype(np.float32)
+        return np.asarray(scores, np.float32)
 
-    def _neighborhood(
-        self, profiles: sp.csr_matrix, row: int, offset: float
-    ) -> tuple[Array, Array, Array, Array, Array]:
-        """All (rated item, target) pairs of one profile in which the rated item is among the target's nearest rated:
-        columns of the profile, weights, centred ratings z, targets, measures."""
+    def _neighborhoods(self, profiles: sp.csr_matrix, row: int, offset: float) -> Neighborhoods:
+        """The neighbourhoods of all items among what one profile rated."""
         entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
         columns, ratings = profiles.indices[entries], profiles.data[entries]
-        weights, closeness, measures = self._lists
-        starts, counts = weights.indptr[columns], np.diff(weights.indptr)[columns]
+        weights, closeness, values = self._lists
+        counts = np.diff(weights.indptr)[columns]
         source = np.repeat(np.arange(len(columns)), counts)
-        at = np.arange(counts.sum()) + np.repeat(starts - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) if len(columns) else source
+        first = np.cumsum(counts) - counts  # where each rated item's pairs begin
+        at = weights.indptr[columns][source] + np.arange(len(source)) - first[source]
         target = weights.indices[at]
         crowded = np.bincount(target, minlength=profiles.shape[1]) > self.n_neighbors
         if crowded.any():
             keep = self._nearest(target, closeness.data[at], crowded)
             source, at, target = source[keep], at[keep], target[keep]
         z = (ratings - self.centers_[columns] - offset) / self.spreads_[columns]
-        return columns[source], weights.data[at], z[source], target, measures.data[at]
+        return Neighborhoods(target, columns[source], values.data[at], ratings[source], weights.data[at], z[source])
 
     def _nearest(self, target: Array, closeness: Array, crowded: Array) -> Array:
         """Places of the `n_neighbors` closest entries of each target, in their order."""
@@ -156,39 +162,39 @@ class ItemKNN(NeighborhoodModel):
         keep[places[rank < self.n_neighbors]] = True
         return np.flatnonzero(keep)
 
-    def _average(self, target: Array, weights: Array, z: Array) -> Array:
+    def _average(self, pairs: Neighborhoods) -> Array:
         """Weighted means of z by target, float32 (n_items,); NaN where too few neighbours were rated."""
         n = len(self.centers_)
-        total = np.bincount(target, weights * z, n)
-        weight = np.bincount(target, np.abs(weights), n)
-        enough = (np.bincount(target, minlength=n) >= self.min_neighbors) & (weight > 0)
-        return np.divide(total, weight, out=np.full(n, np.nan), where=enough).astype(np.float32)
+        total = np.bincount(pairs.target, pairs.weight * pairs.z, n)
+        weight = np.bincount(pairs.target, np.abs(pairs.weight), n)
+        enough = (np.bincount(pairs.target, minlength=n) >= self.min_neighbors) & (weight > 0)
+        averages: Array = np.divide(total, weight, out=np.full(n, np.nan), where=enough).astype(np.float32)
+        return averages
 
     # ---- looking inside ----------------------------------------------------------------------------
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
-        offset = self._user_offsets(profile)[0]
         if self.aggregation == "sum":
-            weights, _, measures = self._lists
-            columns, ratings = profile.indices, profile.data
-            said = np.asarray(weights[columns, item].todense()).ravel() if len(columns) else np.empty(0)
-            likeness = np.asarray(measures[columns, item].todense()).ravel() if len(columns) else np.empty(0)
-            used = said != 0
-            parts = contribution_frame(
-                "item_index", columns[used], likeness[used], ratings[used], said[used] * ratings[used]
-            )
-            return 0.0, parts, f"{used.sum()} of the items this person rated are among its {self.n_neighbors} nearest."
-        columns, weights, z, target, likeness = self._neighborhood(profile, 0, offset)
-        used = target == item
-        columns, weights, z, likeness = columns[used], weights[used], z[used], likeness[used]
-        if len(columns) < self.min_neighbors or not np.abs(weights).sum() > 0:
-            return explain_alone(self.baseline, profile, item, "item_index", len(columns))
-        contributions = self.spreads_[item] * weights * z / np.abs(weights).sum()
-        rating_of = dict(zip(profile.indices.tolist(), profile.data.tolist(), strict=True))
-        ratings = np.array([rating_of[c] for c in columns.tolist()], np.float32)
-        parts = contribution_frame("item_index", columns, likeness, ratings, contributions)
-        summary = f"This person rated {len(columns)} of the items nearest to it, {ratings.mean():.1f} on average."
+            return self._explain_sum(profile, item)
+        offset = self._user_offsets(profile)[0]
+        pairs = self._neighborhoods(profile, 0, offset)
+        pairs = Neighborhoods(*(field[pairs.target == item] for field in pairs))
+        total = np.abs(pairs.weight).sum()
+        if len(pairs.rated) < self.min_neighbors or not total > 0:
+            return explain_alone(self.baseline, profile, item, "item_index", len(pairs.rated))
+        contributions = self.spreads_[item] * pairs.weight * pairs.z / total
+        parts = contribution_frame("item_index", pairs.rated, pairs.value, pairs.rating, contributions)
+        summary = (
+            f"This person rated {len(pairs.rated)} of the items nearest to it, {pairs.rating.mean():.1f} on average."
+        )
         return float(self.centers_[item] + offset), parts, summary
+
+    def _explain_sum(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
+        rated, ratings = profile.indices, profile.data
+        weights, _, values = (matrix[:, [item]].toarray().ravel()[rated] for matrix in self._lists)
+        used = weights != 0
+        parts = contribution_frame("item_index", rated[used], values[used], ratings[used], (weights * ratings)[used])
+        return 0.0, parts, f"This person rated {used.sum()} of the {self.n_neighbors} items nearest to it."
 
     def _similarities(self, items: Array) -> Array:
         scores = np.full((len(items), len(self.neighbors_)), np.nan, np.float32)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import polars as pl
 
-from coterie.data.interactions import Axis, Interactions
+from coterie.data.interactions import Interactions
 from coterie.errors import ParameterError
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
@@ -26,11 +26,11 @@ Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline", "sum
 
 @dataclass(eq=False)
 class NeighborhoodModel(Recommender):
-    """Parameters of both neighbourhood models, and the arithmetic around their averages.
+    r"""Parameters of both neighbourhood models, and the arithmetic around their averages.
 
     Every rating aggregation is one formula. With z the ratings less a centre and over a spread,
 
-    .. math:: \\hat r = c_x + o_y + s_x \\frac{\\sum_v w_v z_v}{\\sum_v |w_v|}, \\quad z_v = (r_v - c_v - o_y) / s_v
+    .. math:: \hat r = c_x + o_y + s_x \frac{\sum_v w_v z_v}{\sum_v |w_v|}, \quad z_v = (r_v - c_v - o_y) / s_v
 
     where x is the one predicted for and v the neighbours (users for `UserKNN`, items for `ItemKNN`), and y the
     other side of the rating:
@@ -39,7 +39,7 @@ class NeighborhoodModel(Recommender):
     aggregation   centre c                    offset o           spread s               weight w
     ============  ==========================  =================  =====================  ==================
     ``mean``      0                           0                  1                      1
-    ``weighted``  0                           0                  1                      \\|similarity\\|
+    ``weighted``  0                           0                  1                      \|similarity\|
     ``centered``  own mean rating             0                  1                      similarity
     ``zscore``    own mean rating             0                  own standard deviation similarity
     ``baseline``  own bias                    μ + other's bias   1                      similarity
@@ -88,7 +88,7 @@ class NeighborhoodModel(Recommender):
         return baseline
 
     def _closeness(self, values: Array) -> tuple[Array, Array]:
-        """How close (float32, -inf: not a neighbour) and what weight, of values of the measure (NaN: too little shared)."""
+        """Closeness (float32, -inf: not a neighbour) and weights, from values of the measure (NaN: unknown)."""
         weights = self.measure.weights(values)
         close = np.abs(weights) if self.absolute else weights
         close = np.where((close > 0) & ~np.isnan(values), close, -np.inf)
@@ -146,4 +146,8 @@ def explain_alone(
     base, parts, text = baseline._explain(profile, None, item)
     nothing = np.empty(0)
     summary = f"Only {found} neighbours could be used, too few, so the baseline speaks: {text}"
-    return base + float(parts["contribution"].sum()), contribution_frame(who, nothing, nothing, nothing, nothing), summary
+    return (
+        base + float(parts["contribution"].sum()),
+        contribution_frame(who, nothing, nothing, nothing, nothing),
+        summary,
+    )

@@ -185,7 +185,11 @@ class UserKNN(NeighborhoodModel):
             z = (ratings - self.centers_[used] - self.offsets_[item]) / self.spreads_[used]
             contributions = spread * weights * z / np.abs(weights).sum()
         parts = contribution_frame("user_index", used, values, ratings, contributions)
-        return base, parts, f"{len(used)} of the nearest people rated it, {ratings.mean() if len(used) else 0:.1f} on average."
+        return (
+            base,
+            parts,
+            f"{len(used)} of the nearest people rated it, {ratings.mean() if len(used) else 0:.1f} on average.",
+        )
 
     def _similarities(self, items: Array) -> Array:
         ids = self.train_.items.ids
