@@ -192,7 +192,7 @@ def nearest_rows(
         hits = 0
         for row in range(low, high):  # one test for many rows; few of them get any further
             close = np.float32(sign * values[row])
-            hits += (close >= worst) | (both_ways & (-close >= worst))
+            hits += int((close >= worst) | (both_ways & (-close >= worst)))
         if hits == 0:
             continue
         for row in range(low, high):
