@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # With fewer users than this a note warns that intervals are wide.
 _FEW_USERS = 100
+_TIMES = ("fit_seconds", "recommend_seconds", "predict_seconds")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Row:
     estimates: Mapping[str, Estimate | None]
     fit_seconds: float | None = None
     recommend_seconds: float | None = None
+    predict_seconds: float | None = None
     error: str | None = None
 
 
@@ -125,7 +127,7 @@ class Leaderboard:
             first = row.estimates.get(self.primary.name)
             for part in ("difference", "difference_low", "difference_high"):
                 record[part] = first and getattr(first, part)
-            times = {"fit_seconds": row.fit_seconds, "recommend_seconds": row.recommend_seconds}
+            times = {name: getattr(row, name) for name in _TIMES}
             records.append({**record, "verdict": self.verdict(row), **times, "error": row.error})
         text = {"rank": pl.Int32, "model": pl.String, "verdict": pl.String, "error": pl.String}
         return pl.DataFrame(records, schema={name: text.get(name, pl.Float64) for name in records[0]})
@@ -160,8 +162,7 @@ class Leaderboard:
                         name: estimate and {**dataclasses.asdict(estimate), "within_noise": estimate.within_noise}
                         for name, estimate in row.estimates.items()
                     },
-                    "fit_seconds": row.fit_seconds,
-                    "recommend_seconds": row.recommend_seconds,
+                    **{name: getattr(row, name) for name in _TIMES},
                     "error": row.error,
                 }
                 for row in self.rows
@@ -171,11 +172,11 @@ class Leaderboard:
         }
 
     def __str__(self) -> str:
-        head = ["model", *(m.name for m in self.measures), "fit s", "recommend s", "standing"]
+        head = ["model", *(m.name for m in self.measures), "fit s", "recommend s", "predict s", "standing"]
         table = [head]
         for row in self.rows:
             cells = [str(row.estimates.get(m.name) or "-") for m in self.measures]
-            times = ["" if t is None else f"{t:.2f}" for t in (row.fit_seconds, row.recommend_seconds)]
+            times = ["-" if (t := getattr(row, name)) is None else f"{t:.2f}" for name in _TIMES]
             table.append([row.model, *cells, *times, row.error or self.verdict(row)])
         widths = [max(len(line[i]) for line in table) for i in range(len(head))]
         lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in table]
@@ -284,7 +285,7 @@ def _rows(
         of_model = {name: found.get(label) for name, found in by_measure.items()}
         values = {name: getattr(model, name) for name in model.parameters()}
         if isinstance(found := answers[label], Answers):
-            rows.append(Row(label, values, of_model, found.fit_seconds, found.recommend_seconds))
+            rows.append(Row(label, values, of_model, *(getattr(found, name) for name in _TIMES)))
         else:
             rows.append(Row(label, values, of_model, error=found))
     first, sign = measures[0].name, -1 if measures[0].metric.larger_is_better else 1

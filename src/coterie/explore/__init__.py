@@ -2,6 +2,7 @@
 
 from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
+from coterie.explore.reasons import reason
 from coterie.explore.report import typical_user, write_report
 from coterie.explore.similarity_figures import quiet_typical_busy, similarity_panel
 from coterie.explore.style import to_svg
@@ -14,6 +15,7 @@ __all__ = [
     "quiet_typical_busy",
     "rating_histogram",
     "ratings_over_time",
+    "reason",
     "similarity_panel",
     "to_svg",
     "typical_user",

@@ -30,6 +30,7 @@ from coterie.explore.style import (
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_SHORTEST = 1e-3  # seconds; what is quicker is drawn there
 _LONGEST_LINE = 26  # characters of a model's options that a label shows
 _MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
 
@@ -74,11 +75,14 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
 
 
 def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figure:
-    """A metric (default: the first) against the seconds that training and recommending took together."""
+    """A metric (default: the first) against the seconds that training and answering (lists or ratings) took."""
     measure, judged = _judged(board, metric)
     figure = new_figure(height=3.9)
     axes = new_axes(figure, grid="both")
-    seconds = np.array([max((row.fit_seconds or 0) + (row.recommend_seconds or 0), 1e-3) for row, _ in judged])
+    rates = measure.metric.kind == "rating"
+    answering = [row.predict_seconds if rates else row.recommend_seconds for row, _ in judged]
+    seconds = np.array([(row.fit_seconds or 0) + (a or 0) for (row, _), a in zip(judged, answering, strict=True)])
+    seconds = np.maximum(seconds, _SHORTEST)
     for at, (_, estimate) in zip(seconds, judged, strict=True):
         colour = _colour(estimate)
         if estimate.low is not None and estimate.high is not None:
@@ -93,7 +97,9 @@ def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figu
     axes.margins(y=0.12)
     values = np.array([estimate.value for _, estimate in judged])
     _name_points(axes, seconds, values, [_label(row) for row, _ in judged])
-    label_axes(axes, "training and recommending (seconds, log scale)", _axis_title(measure))
+    label_axes(
+        axes, f"training and {'predicting' if rates else 'recommending'} (seconds, log scale)", _axis_title(measure)
+    )
     _legend(axes, judged)
     says = "What accuracy costs in time"
     better = "upper" if measure.metric.larger_is_better else "lower"

@@ -24,6 +24,7 @@ from coterie.evaluation.leaderboard import Leaderboard
 from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
 from coterie.explore.html import Html, bar, join, page, picture, table, tag
+from coterie.explore.reasons import reason
 from coterie.explore.similarity_figures import similarity_panel
 from coterie.models.base import Explanation, Recommender
 
@@ -38,7 +39,7 @@ def write_report(
     predictor: Recommender | None = None,
     user: Id | None = None,
     stranger: Mapping[Id, float] | None = None,
-    board: Leaderboard | None = None,
+    boards: Mapping[str, Leaderboard] | None = None,
     k: int = 10,
 ) -> Path:
     """Write one self-contained HTML page about a dataset and, where given, a model and a leaderboard.
@@ -56,7 +57,8 @@ def write_report(
         Whose; None: someone with about as many ratings as most (`typical_user`).
     stranger : mapping of item id to rating, or None
         Someone who is not in the data.
-    board : Leaderboard or None
+    boards : mapping of str to Leaderboard, or None
+        Leaderboards under the questions that they answer.
     k : int
         Recommendations shown.
     """
@@ -68,8 +70,7 @@ def write_report(
         sections += _person(model, predictor, dataset.catalog, typical_user(x) if user is None else user, k)
         if stranger:
             sections.append(_stranger(model, dataset.catalog, stranger, k))
-    if board is not None:
-        sections.append(_comparison(board))
+    sections += [_comparison(question, board) for question, board in (boards or {}).items()]
     sections.append(_next_steps(dataset))
     return _write(Path(path), page(f"{dataset.name}: a report by Coterie", *sections))
 
@@ -189,7 +190,7 @@ def _recommended(
         zip(items, _titles(catalog, items), recommended["score"].to_list(), strict=True), 1
     ):
         explanation = _explained(model, user, item)
-        rows.append((rank, title, f"{score:.3f}", explanation.summary if explanation else "-"))
+        rows.append((rank, title, f"{score:.3f}", reason(explanation) if explanation else "-"))
     return table(caption, ["", "title", "score", "why"], rows, numbers=[2])
 
 
@@ -246,19 +247,24 @@ def _number(value: float | None) -> str:
 # ---- models ------------------------------------------------------------------------------------------
 
 
-def _comparison(board: Leaderboard) -> Html:
+def _comparison(question: str, board: Leaderboard) -> Html:
     measures = board.measures
+    asked = {
+        name: f"{name.removesuffix('_seconds')} (s)"
+        for name in ("fit_seconds", "recommend_seconds", "predict_seconds")
+        if any(getattr(row, name) is not None for row in board.rows)
+    }
     rows = []
     for row in board.rows:
         cells = [_estimate(row.estimates.get(m.name)) for m in measures]
-        times = ["-" if t is None else f"{t:.2f}" for t in (row.fit_seconds, row.recommend_seconds)]
+        times = ["-" if (t := getattr(row, name)) is None else f"{t:.2f}" for name in asked]
         rows.append((row.model, *cells, *times, row.error or board.verdict(row)))
-    heads = ["model", *(m.name for m in measures), "fit (s)", "recommend (s)", "standing"]
+    heads = ["model", *(m.name for m in measures), *asked.values(), "standing"]
     pictures: list[Callable[[Leaderboard], Figure]] = [leaderboard_bars, accuracy_against_time]
     figures = [picture(draw(board)) for draw in pictures] if board.leader else []
     variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in measures)
     return join(
-        tag("h2", "Which model is best?"),
+        tag("h2", question),
         tag("div", *(tag("p", sentence) for sentence in board.words()), class_="says"),
         tag("div", *figures, class_="pictures"),
         table(
