@@ -58,6 +58,8 @@ def compress(
         or maximum it is the latest.
     """
     check_duplicates(duplicates)
+    user_index, item_index, values = np.asarray(user_index), np.asarray(item_index), np.asarray(values)
+    timestamps = None if timestamps is None else np.asarray(timestamps)
     _check_coordinates(shape, user_index, item_index, values, timestamps)
     user_index, item_index = user_index.astype(np.int32, copy=False), item_index.astype(np.int32, copy=False)
     values = values.astype(np.float32, copy=False)
@@ -111,6 +113,8 @@ def _check_coordinates(
     if len(lengths) > 1:
         raise DataError(f"users, items, values and timestamps must be equally long, not {sorted(lengths)}")
     for what, index, n in (("user", user_index, shape[0]), ("item", item_index, shape[1])):
+        if len(index) and index.dtype.kind not in "iu":
+            raise DataError(f"{what} row numbers must be integers, not {index.dtype}")
         if len(index) and (int(index.min()) < 0 or int(index.max()) >= n):
             worst = int(index.min()) if index.min() < 0 else int(index.max())
             raise DataError(f"{what} row number {worst} is outside 0..{n - 1}")

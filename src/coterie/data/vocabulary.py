@@ -192,14 +192,21 @@ def _as_query(ids: IdArray | Iterable[Id] | pl.Series) -> IdArray:
         raise TypeError(f"expected a sequence of ids, got the single id {ids!r}")
     if isinstance(ids, pl.Series):
         ids = ids.to_numpy()
-    array: IdArray = ids if isinstance(ids, np.ndarray) else np.asarray(list(ids))
-    if array.dtype.kind in "iu":
-        return array.astype(np.int64, copy=False)
-    if array.dtype.kind in "UOT" or array.size == 0:
-        values = array.tolist()
-        if all(isinstance(v, str) for v in values):
-            return np.array(values, dtype=object) if values else np.empty(0, np.int64)
-        if all(isinstance(v, (int, np.integer)) for v in values):
-            return np.array(values, dtype=np.int64)
-    offender = next((v for v in array.tolist() if not isinstance(v, (int, str))), array.dtype)
-    raise UnknownIdError(f"ids are integers or text, all of one kind; got {offender!r}")
+    if isinstance(ids, np.ndarray) and (ids.dtype.kind == "i" or (ids.dtype.kind == "u" and ids.itemsize < 8)):
+        return cast(IdArray, ids.astype(np.int64, copy=False))
+    values = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    kinds = set(map(type, values))  # looked at one by one: NumPy would turn integers among text into text
+    if not values:
+        return np.empty(0, np.int64)
+    if all(issubclass(kind, str) for kind in kinds):
+        texts = np.empty(len(values), object)
+        texts[:] = values
+        return texts
+    if all(issubclass(kind, (int, np.integer)) and kind is not bool for kind in kinds):
+        try:
+            return np.array(values, np.int64)
+        except OverflowError:
+            raise UnknownIdError(f"id {max(values, key=abs)} is beyond 64-bit integers; use text ids") from None
+    offender = next((v for v in values if isinstance(v, bool) or not isinstance(v, (int, str, np.integer))), None)
+    shown = "both kinds" if offender is None else repr(offender)
+    raise UnknownIdError(f"ids are integers or text, all of one kind; got {shown}")
