@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions
+from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, RankingOptions
 from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr, stdout, working
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def fit(
 
 
 def recommend(
-    model: ModelOptions,
+    model: RankingOptions,
     data: DataOptions,
     out: Output,
     users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of known users.")] = None,
@@ -98,7 +98,7 @@ def recommend(
         title = "For someone who rated " + ", ".join(f"{_name(fitted, i)} {r:g}" for i, r in profile.items())
     shown = found.drop("user") if users and len(users) == 1 else found
     picture = frame_table(_title_early(shown)) if len(found) else "Nothing is left to recommend."
-    out.show({**_about(fitted), **whom, "recommendations": found}, heading(f"{title}, by {fitted.name}"), picture)
+    out.show({**_about(fitted), **whom, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture)
 
 
 def predict(
@@ -123,14 +123,14 @@ def predict(
     actual = who if isinstance(who, dict) else _ratings_of(fitted, who)
     given = pl.Series("rated", [actual.get(item) for item in items], pl.Float32)
     found = pl.DataFrame([pl.Series("item", items), *titles, pl.Series("prediction", ratings), given])
-    title = f"Predicted by {fitted.name} for " + ("a stranger" if isinstance(who, dict) else f"user {who}")
+    title = f"Predicted by {_label(fitted)} for " + ("a stranger" if isinstance(who, dict) else f"user {who}")
     document = {**_about(fitted), **_whom(who), "predictions": found}
     shown = found if given.is_not_null().any() else found.drop("rated")
     out.show(document, heading(title), frame_table(shown, decimals=2))
 
 
 def explain(
-    model: ModelOptions,
+    model: RankingOptions,
     data: DataOptions,
     out: Output,
     who_and_what: Annotated[
@@ -159,7 +159,7 @@ def explain(
         "summary": explanation.summary,
     }
     whom = "a stranger" if isinstance(who, dict) else f"user {who}"
-    why = f"Why {_name(fitted, item)} scores {explanation.score:.4f} for {whom}, by {fitted.name}"
+    why = f"Why {_name(fitted, item)} scores {explanation.score:.4f} for {whom}, by {_label(fitted)}"
     out.show(document, heading(why), cell(explanation.summary), _account(explanation, k))
 
 
@@ -173,6 +173,13 @@ def _about(model: Recommender) -> dict[str, Any]:
         "hyper_parameters": {name: getattr(model, name) for name in model.parameters()},
         "fitted_to": {"users": train.n_users, "items": train.n_items, "ratings": train.nnz},
     }
+
+
+def _label(model: Recommender) -> str:
+    """The model's name, and what of it is not as by default."""
+    values = {name: getattr(model, name) for name in model.parameters()}
+    changed = [f"{name}={v}" for name, v in values.items() if v != model.parameters()[name].default]
+    return f"{model.name} ({', '.join(changed)})" if changed else model.name
 
 
 def _whom(who: Id | dict[Id, float]) -> dict[str, Any]:

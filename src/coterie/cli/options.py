@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_origin, get_type_hints
 
 import typer
 
@@ -59,9 +59,12 @@ def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callab
 
 def _fields(group: Any, own: dict[str, Parameter], panel: str) -> Iterator[inspect.Parameter]:
     for name, hint in get_type_hints(group, include_extras=True).items():
+        if get_origin(hint) is ClassVar:
+            continue
         if hint is HyperParameters:
             for parameter in own.values():
-                yield _option(parameter.name, _of_model(parameter, panel), _typed(parameter.default))
+                default = getattr(group, "preferred", {}).get(parameter.name, parameter.default)
+                yield _option(parameter.name, _of_model(parameter, panel), _typed(default))
         else:
             f = next(f for f in fields(group) if f.name == name)
             made = MISSING if f.default_factory is MISSING else f.default_factory()
@@ -104,6 +107,13 @@ class ModelOptions:
         ),
     ] = "item-knn"
     hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
+
+
+@dataclass
+class RankingOptions(ModelOptions):
+    """The same for commands about lists: neighbour models sum, which ranks better than the mean that predicts."""
+
+    preferred: ClassVar[dict[str, Any]] = {"aggregation": "sum"}
 
 
 def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:

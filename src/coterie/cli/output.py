@@ -94,6 +94,8 @@ def _plain(value: Any) -> Any:
 
 
 Side = Literal["left", "right"]
+# Columns of what people said, which is shown as they said it: 4 and 3.5, not 4.0000.
+_AS_GIVEN = ("rating", "rated")
 
 
 def heading(text: str) -> str:
@@ -115,8 +117,10 @@ def table(columns: Mapping[str, Side]) -> Table:
 def frame_table(frame: pl.DataFrame, decimals: int = 4) -> Table:
     """A polars frame as a table: numbers to the right with `decimals` places, text wrapped."""
     made = table({name: "right" if kind.is_numeric() else "left" for name, kind in frame.schema.items()})
-    for row in frame.iter_rows():
-        made.add_row(*(cell(value, decimals) for value in row))
+    for row in frame.iter_rows(named=True):
+        made.add_row(
+            *(f"{v:g}" if name in _AS_GIVEN and v is not None else cell(v, decimals) for name, v in row.items())
+        )
     return made
 
 
