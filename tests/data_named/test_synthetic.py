@@ -270,7 +270,7 @@ def test_catalog_follows_the_tastes(world: Dataset) -> None:
     column = catalog.genome_tags.index("vampire")
     relevance = np.asarray(catalog.genome)[:, column]
     assert np.nanmean(relevance[horror]) > 2 * np.nanmean(relevance[~horror])
-    assert 0 <= np.nanmin(catalog.genome) and np.nanmax(catalog.genome) <= 1
+    assert np.nanmin(catalog.genome) >= 0 and np.nanmax(catalog.genome) <= 1
     assert np.isnan(relevance).any()
     tagged = catalog.tags.filter(pl.col("tag").str.to_lowercase().str.contains("vampire"))["item"].to_list()
     assert np.mean([horror[catalog.vocabulary.index(item)] for item in tagged]) > 0.6

@@ -50,7 +50,7 @@ def test_log_is_close_to_the_library_and_equal_in_both_forms(x: float) -> None:
 
 def test_units_and_bells_have_their_moments_and_equal_the_kernels() -> None:
     units, bells = sampling.units(3, 50_000), sampling.bells(4, 50_000)
-    assert 0 <= units.min() and units.max() < 1
+    assert units.min() >= 0 and units.max() < 1
     assert units.mean() == pytest.approx(0.5, abs=0.01)
     assert bells.mean() == pytest.approx(0, abs=0.02)
     assert bells.std() == pytest.approx(1, abs=0.01)
@@ -77,7 +77,7 @@ def test_sorted_order_is_a_stable_sort(keys: np.ndarray) -> None:
 @given(arrays(np.float64, st.integers(1, 40), elements=st.floats(0, 1e6)).filter(lambda w: w.sum() > 1e-3))
 def test_an_alias_table_gives_each_column_its_share(weights: np.ndarray) -> None:
     thresholds, others = _alias(weights)
-    assert 0 <= others.min() and others.max() < len(weights)
+    assert others.min() >= 0 and others.max() < len(weights)
     got = reference.alias_probabilities(thresholds, others)
     np.testing.assert_allclose(got, weights / weights.sum(), atol=1e-8)
 
@@ -90,7 +90,7 @@ def test_drawn_columns_are_distinct_and_keep_what_was_given(key: int, data: st.D
     weights = sampling.units(key, n) + 1e-3
     chosen = _draw(np.array([key], np.uint64), np.stack([weights, weights[::-1]]), count, n_given)
     assert len(set(chosen.tolist())) == count
-    assert 0 <= chosen.min() and chosen.max() < n
+    assert chosen.min() >= 0 and chosen.max() < n
     assert chosen[:n_given].tolist() == list(range(n_given))
 
 

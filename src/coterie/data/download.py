@@ -9,6 +9,8 @@ import re
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -19,6 +21,11 @@ from coterie.data.progress import progress
 from coterie.data.store import cache_folder
 from coterie.errors import DataError, DownloadError
 from coterie.storage import replace_text
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens/"
 TERMS = """\
@@ -96,24 +103,40 @@ def fetch(edition: Edition) -> Path:
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _show_terms(folder)
-        expected = edition.md5 or _published_md5(edition)
-        part = folder / f"{edition.file}.part"
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                _receive(edition, part)
-                break
-            except (OSError, HTTPException) as error:
-                if attempt == _ATTEMPTS or isinstance(error, urllib.error.HTTPError) or not _is_interruption(error):
-                    raise
-        _check(part, expected, edition)
-        os.replace(part, target)
-        _notes(part).unlink(missing_ok=True)
+        with _alone(folder / f"{edition.file}.lock"):
+            if not target.exists():  # another process may have fetched it meanwhile
+                _show_terms(folder)
+                _fetch_to(target, edition)
     except DownloadError:
         raise
     except (OSError, HTTPException) as error:
         raise _unreachable(edition, error) from error
     return target
+
+
+def _fetch_to(target: Path, edition: Edition) -> None:
+    """Fetch into a part file beside `target`, going on after interruptions; check it; give it its name."""
+    expected = edition.md5 or _published_md5(edition)
+    part = target.with_name(target.name + ".part")
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _receive(edition, part)
+            break
+        except (OSError, HTTPException) as error:
+            if attempt == _ATTEMPTS or isinstance(error, urllib.error.HTTPError) or not _is_interruption(error):
+                raise
+    _check(part, expected, edition)
+    os.replace(part, target)
+    _notes(part).unlink(missing_ok=True)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Hold a lock, so that two processes do not write to one part file; on Windows the checksum has to do."""
+    with lock.open("a") as handle:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def check_archive(edition: Edition, path: str | os.PathLike[str]) -> Path:
@@ -143,6 +166,8 @@ def _receive(edition: Edition, part: Path) -> None:
     notes = _read_notes(part)
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": f"coterie/{__version__}"}
+    if have and notes.get("url") == edition.url and notes.get("total") == have:
+        return
     if have and notes.get("url") == edition.url and notes.get("mark"):
         headers |= {"Range": f"bytes={have}-", "If-Range": notes["mark"]}
     else:
@@ -152,6 +177,7 @@ def _receive(edition: Edition, part: Path) -> None:
             urllib.request.Request(edition.url, headers=headers), timeout=_TIMEOUT_SECONDS
         )
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code != 416:  # the part is not a beginning of what lies there now
             raise
         part.unlink()
@@ -199,6 +225,7 @@ def _check(part: Path, expected: str, edition: Edition) -> None:
     found = _md5(part)
     if found != expected:
         part.unlink()
+        _notes(part).unlink(missing_ok=True)
         raise DownloadError(
             f"{edition.url} arrived with MD5 {found}, but GroupLens publishes {expected}; it was removed. "
             f"Try again; if it stays so, fetch the file yourself and give its path with --from-zip"
@@ -240,5 +267,6 @@ def _unreachable(edition: Edition, error: OSError | HTTPException) -> DownloadEr
     """One error for all that can go wrong on the way, with both ways out."""
     reason = getattr(error, "reason", None) or error
     if isinstance(error, urllib.error.HTTPError):
+        error.close()
         reason = f"the server answered {error.code} {error.reason}"
     return DownloadError(f"could not download {edition.url} ({reason}); {_by_hand(edition)}")

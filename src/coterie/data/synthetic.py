@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.dataset import Dataset, LoadReport
+from coterie.data.progress import progress
 from coterie.data.store import cache_folder, cached
 from coterie.data.synthetic_catalog import make_catalog
 from coterie.data.synthetic_ratings import VERSION, Shape, generate, parse_shape
@@ -143,9 +144,11 @@ def write_csv(name: str, folder: str | os.PathLike[str], *, cache: bool = True, 
         "ratings.csv": _rating_blocks(dataset),
     }
     for file, frames in blocks.items():
-        with _replacing(target / file) as out:
+        rows = dataset.report.tables[file.removesuffix(".csv").replace("-", "_")]
+        with _replacing(target / file) as out, progress(file, rows) as advance:
             for number, frame in enumerate(frames):
                 frame.write_csv(out, include_header=number == 0)
+                advance(len(frame))
     return [target / file for file in blocks]
 
 

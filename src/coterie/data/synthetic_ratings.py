@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from coterie.data.interactions import Interactions
+from coterie.data.progress import progress
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import ParameterError
 from coterie.kernels.parallel import run_blocks
@@ -204,7 +205,13 @@ def generate(shape: Shape, seed: int = 0, folder: Path | None = None) -> tuple[W
             np.asarray(new(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=(n,)))
             for name, dtype in (("indices", np.int32), ("values", np.float32), ("timestamps", np.int64))
         )
-    run_blocks(lambda first, last: world.fill(first, last, indices, values, times), shape.n_users, _BLOCK_USERS)
+    with progress("ratings", n) as advance:
+
+        def fill(first: int, last: int) -> None:
+            world.fill(first, last, indices, values, times)
+            advance(int(world.indptr[last] - world.indptr[first]))
+
+        run_blocks(fill, shape.n_users, _BLOCK_USERS)
     users = Vocabulary(np.arange(1, shape.n_users + 1), "user")
     return world, Interactions(users, Vocabulary(world.item_ids, "item"), world.indptr, indices, values, times)
 
