@@ -1,0 +1,155 @@
+"""The main job as a short story: load, check, look, recommend with reasons, compare, and leave a report to look at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from coterie.cli.output import cell, heading, table
+from coterie.errors import UnknownIdError
+
+if TYPE_CHECKING:
+    from coterie.data.dataset import Dataset
+    from coterie.data.vocabulary import Id
+    from coterie.evaluation.leaderboard import Leaderboard
+    from coterie.models.base import Recommender
+
+# What the stranger of the story rated; where the catalog has none of it, the most-rated items stand in.
+_STRANGER = {"Toy Story (1995)": 5.0, "Matrix, The (1999)": 5.0, "Jurassic Park (1993)": 4.0}
+_K = 5
+_RANKING, _RATING = ("ndcg@10", "recall@10", "coverage@10"), ("rmse", "mae")
+
+
+def run_demo(
+    output: str | Path = "coterie-demo", dataset: str = "movielens-sample", console: Console | None = None
+) -> Path:
+    """Run the main job on a dataset, telling what happens, and give the path of the report."""
+    import coterie as ct
+    from coterie.evaluation import split
+    from coterie.explore import typical_user, write_report
+
+    console = console or Console(highlight=False)
+    started = time.perf_counter()
+    with _chapter(console, f"1. Load {dataset}"):
+        data = ct.load(dataset)
+        _describe(console, data)
+    with _chapter(console, "2. Is it sound?"):
+        _check(console, data)
+    x = data.interactions
+    with _chapter(console, "3. Recommend by neighbours, and say why"):
+        model = ct.ItemKNN(aggregation="sum").fit(x, data.catalog)
+        predictor = ct.UserKNN().fit(x, data.catalog)
+        person = typical_user(x)
+        _recommend(console, model, person, f"user {person}, who rated {x.user_counts[x.users.index(person)]:,} items")
+    with _chapter(console, "4. A stranger comes along"):
+        stranger = _stranger(data)
+        _recommend(console, model, stranger, _in_words(data, stranger))
+    parts, boards = split(x, "random"), {}
+    for number, (question, models, metrics) in enumerate(_questions(), 5):
+        with _chapter(console, f"{number}. {question}"):
+            boards[question] = ct.compare(data, models, parts, metrics, progress=False)
+            _leaderboard(console, boards[question])
+    with _chapter(console, "7. A report to look at"):
+        path = write_report(Path(output) / "report.html", data, model, predictor, person, stranger, boards)
+    console.print(f"[bold]{cell(str(path))}[/bold]  (open it in a browser; it needs no network)")
+    console.print(f"\nThat took {time.perf_counter() - started:.0f} seconds. With your own ratings:")
+    console.print("  coterie compare my-ratings.csv      coterie recommend --help")
+    return path
+
+
+def _questions() -> list[tuple[str, list[Recommender], tuple[str, ...]]]:
+    """What is asked of a few methods in sensible settings. Ranking and predicting ratings are different jobs."""
+    import coterie as ct
+
+    ranking = [
+        ct.Random(),
+        ct.Popularity(),
+        ct.BiasBaseline(),
+        *(m(aggregation="sum") for m in (ct.UserKNN, ct.ItemKNN)),
+    ]
+    rating = [ct.BiasBaseline(), *(m(aggregation="baseline", shrinkage=20.0) for m in (ct.UserKNN, ct.ItemKNN))]
+    return [
+        ("Which method recommends best?", ranking, _RANKING),
+        ("Which method predicts ratings best?", rating, _RATING),
+    ]
+
+
+@contextmanager
+def _chapter(console: Console, title: str) -> Iterator[None]:
+    """A heading, and on a terminal a sign of life while the chapter takes its time."""
+    console.print(f"\n{heading(title)}")
+    with console.status("working ..."):
+        yield
+
+
+def _describe(console: Console, data: Dataset) -> None:
+    from coterie.data.describe import describe
+
+    about = describe(data)
+    console.print(
+        f"{about.ratings:,} ratings from {about.rating_min:g} to {about.rating_max:g} by {about.users:,} users "
+        f"of {about.rated_movies:,} items; {about.density:.2%} of all pairs are rated"
+    )
+
+
+def _check(console: Console, data: Dataset) -> None:
+    from coterie.data.checks import check
+
+    found = check(data).checks
+    odd = [c for c in found if c.status != "ok"]
+    console.print(f"{len(found)} checks, {len(found) - len(odd)} of them without a finding")
+    for c in odd:
+        console.print(f"  {c.status}: {cell(c.name)}, {c.count:,}. {cell(c.detail)}")
+
+
+def _recommend(console: Console, model: Recommender, user: Id | Mapping[Id, float], whose: str) -> None:
+    """A list with a reason for each item."""
+    from coterie.explore import reason
+
+    if isinstance(user, Mapping):
+        recommended = model.recommend_for(user, k=_K)
+    else:
+        recommended = model.recommend(user, k=_K).drop("user")
+    reasons = [reason(model.explain(user, item)) for item in recommended["item"].to_list()]
+    console.print(f"For {cell(whose)}:")
+    made = table({"": "right", "title": "left", "why": "left"})
+    titles = recommended["title" if "title" in recommended.columns else "item"].to_list()
+    for rank, (title, reason) in enumerate(zip(titles, reasons, strict=True), 1):
+        made.add_row(str(rank), cell(title), cell(reason))
+    console.print(made)
+
+
+def _stranger(data: Dataset) -> dict[Id, float]:
+    """Ratings of someone who is not in the data."""
+    x, found = data.interactions, dict[int | str, float]()
+    for title, rating in _STRANGER.items() if data.catalog is not None else ():
+        try:
+            item = data.catalog.find(title)  # type: ignore[union-attr]
+        except UnknownIdError:
+            continue
+        if item in x.items:
+            found[item] = rating
+    most_rated = x.items.ids[(-x.item_counts).argsort(kind="stable")[:3]].tolist()
+    return found or dict.fromkeys(most_rated, x.scale[1])
+
+
+def _in_words(data: Dataset, profile: Mapping[Id, float]) -> str:
+    titles = list(profile) if data.catalog is None else data.catalog.titles(profile).to_list()
+    return "someone who rated " + ", ".join(f"{t} {r:g}" for t, r in zip(titles, profile.values(), strict=True))
+
+
+def _leaderboard(console: Console, board: Leaderboard) -> None:
+    console.print(cell(str(board.split).splitlines()[0]))
+    made = table({"method": "left", **{m.name: "right" for m in board.measures}, "95 % interval": "right", "": "left"})
+    for row in board.rows:
+        first = row.estimates[board.primary.name]
+        values = [cell(e and e.value, 3) for e in row.estimates.values()]
+        interval = "-" if first is None or first.low is None else f"{first.low:.3f} to {first.high:.3f}"
+        made.add_row(cell(row.model.partition("(")[0]), *values, interval, cell(row.error or board.verdict(row)))
+    console.print(made)
+    console.print(cell(board.words()[0]))
