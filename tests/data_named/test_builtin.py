@@ -42,6 +42,8 @@ def test_options_that_do_not_belong_are_refused() -> None:
         builtin.load("movielens-sample", seed=3)
     with pytest.raises(ParameterError, match="sead=3 is no option of synthetic:100k, which takes only seed"):
         builtin.load("synthetic:100k", sead=3)
+    with pytest.raises(ParameterError, match="seed must be a whole number, not '7'"):
+        builtin.load("synthetic:100k", seed="7")
     with pytest.raises(ParameterError, match="from_zip is for MovieLens editions"):
         builtin.load("synthetic:100k", from_zip="x.zip")
 

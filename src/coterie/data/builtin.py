@@ -77,7 +77,10 @@ def load(name: str, *, cache: bool = True, from_zip: str | os.PathLike[str] | No
         from coterie.data import synthetic
 
         _refuse(options, {"seed"}, name)
-        return synthetic.load(lowered, cache=cache, seed=options.get("seed"))
+        seed = options.get("seed")
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise ParameterError(f"seed must be a whole number, not {seed!r}")
+        return synthetic.load(lowered, cache=cache, seed=seed)
     if lowered == SAMPLE:
         _refuse(options, set(), name)
         return load_sample(cache=cache)
