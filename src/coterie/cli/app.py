@@ -93,8 +93,10 @@ def _model(arguments: Sequence[str]) -> str | None:
 
 def _message(error: Exception, arguments: Sequence[str]) -> str:
     """What to say of an error, in one line."""
-    if isinstance(error, (CoterieError, OSError)):
+    if isinstance(error, CoterieError):
         return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if not isinstance(error, typer.TyperException):
         return f"{type(error).__name__}: {error} (not foreseen; --debug shows where)"
     message = error.format_message()

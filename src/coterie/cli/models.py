@@ -48,7 +48,10 @@ def fit(
     out: Output,
     folder: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the fitted model goes.")],
 ) -> None:
-    """Fit a model and keep it in a folder, for `--model FOLDER`."""
+    """Fit a model and keep it in a folder, for `--model FOLDER`.
+
+    Neighbour models predict ratings by default; for lists, --aggregation sum ranks better.
+    """
     from coterie.cli.sources import fit_model
 
     dataset = data.load()
@@ -59,7 +62,7 @@ def fit(
         fitted.save(folder)
     document = {**_about(fitted), "data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder)}
     shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
-    out.show(document, cell(f"{fitted!r}\nfitted to {shape} in {seconds:.1f} s and saved to {folder}"))
+    out.show(document, cell(f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s and saved to {folder}"))
 
 
 def recommend(

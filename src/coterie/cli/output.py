@@ -94,8 +94,6 @@ def _plain(value: Any) -> Any:
 
 
 Side = Literal["left", "right"]
-# Columns of what people said, which is shown as they said it: 4 and 3.5, not 4.0000.
-_AS_GIVEN = ("rating", "rated")
 
 
 def heading(text: str) -> str:
@@ -115,13 +113,20 @@ def table(columns: Mapping[str, Side]) -> Table:
 
 
 def frame_table(frame: pl.DataFrame, decimals: int = 4) -> Table:
-    """A polars frame as a table: numbers to the right with `decimals` places, text wrapped."""
+    """A polars frame as a table: numbers to the right, with the decimals that the column needs; text wrapped."""
     made = table({name: "right" if kind.is_numeric() else "left" for name, kind in frame.schema.items()})
-    for row in frame.iter_rows(named=True):
-        made.add_row(
-            *(f"{v:g}" if name in _AS_GIVEN and v is not None else cell(v, decimals) for name, v in row.items())
-        )
+    places = [_places(column, decimals) for column in frame]
+    for row in frame.iter_rows():
+        made.add_row(*(cell(value, n) for value, n in zip(row, places, strict=True)))
     return made
+
+
+def _places(column: pl.Series, most: int) -> int:
+    """Decimals that show a column of numbers in full, or `most`: half stars need one, counts none."""
+    if not column.dtype.is_float():
+        return most
+    finite = column.filter(column.is_finite()).round(most)
+    return next((n for n in range(most) if (finite.round(n) == finite).all()), most)
 
 
 def cell(value: Any, decimals: int = 4) -> str:

@@ -127,9 +127,10 @@ def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, k: int, out: Output) 
         for name, length, mean in zip(names, sums.length, sums.mean, strict=True)
     ]
     both = f"{'Both rated' if axis == 'users' else 'Both were rated by'} {counted(sums.n, noun)}, the set C:"
+    both = both if sums.n else "They share nothing: the set C is empty."
     rest = [f"... and {counted(len(shared) - k, 'more row')} (-k {len(shared)} shows all)"] if len(shared) > k else []
     sides = shared.head(k).rename({"a": f"{axis[:-1]} {a}", "b": f"{axis[:-1]} {b}"})
-    pictures: list[RenderableType] = [frame_table(sides, decimals=1), *rest] if len(shared) else []
+    pictures: list[RenderableType] = [frame_table(sides), *rest] if len(shared) else []
     recommended = ", ".join(m["name"] for m in measures if kind in m["suits"])
     out.show(
         document,
