@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 from coterie.errors import MemoryBudgetError, ParameterError
@@ -12,9 +13,12 @@ def memory_budget() -> int:
     setting = os.environ.get("COTERIE_MEMORY")
     if setting:
         try:
-            return int(float(setting) * 2**30)
+            gib = float(setting)
         except ValueError:
-            raise ParameterError(f"COTERIE_MEMORY must be a number of GiB, not {setting!r}") from None
+            gib = math.nan
+        if not 0 < gib < math.inf:
+            raise ParameterError(f"COTERIE_MEMORY must be a number of GiB above 0, not {setting!r}")
+        return int(gib * 2**30)
     try:
         with open("/proc/meminfo") as info:
             fields = dict(line.split(":", 1) for line in info)

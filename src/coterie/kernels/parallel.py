@@ -18,7 +18,7 @@ def thread_count() -> int:
     """Threads to use: COTERIE_THREADS where it is set, else the processors this process may run on."""
     setting = os.environ.get("COTERIE_THREADS")
     if setting:
-        if not setting.isdigit() or int(setting) < 1:
+        if not setting.isdecimal() or int(setting) < 1:
             raise ParameterError(f"COTERIE_THREADS must be a whole number from 1, not {setting!r}")
         return int(setting)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

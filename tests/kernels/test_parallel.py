@@ -1,0 +1,76 @@
+"""The pool of threads: order, errors, how many, and BLAS held back inside it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from coterie.errors import ParameterError
+from coterie.kernels.parallel import blocks, run_blocks, thread_count
+
+
+def test_blocks_make_up_all_rows() -> None:
+    assert list(blocks(7, 3)) == [(0, 3), (3, 6), (6, 7)]
+    assert list(blocks(6, 3)) == [(0, 3), (3, 6)]
+    assert list(blocks(0, 3)) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_results_come_in_the_order_of_the_blocks(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setenv("COTERIE_THREADS", str(threads))
+    seen: set[str] = set()
+
+    def work(start: int, stop: int) -> int:
+        seen.add(threading.current_thread().name)
+        time.sleep(0.003 * (stop % 3))
+        return start
+
+    assert run_blocks(work, 24, 2) == list(range(0, 24, 2))
+    assert len(seen) <= threads
+    assert (threading.current_thread().name in seen) == (threads == 1)
+
+
+def test_an_error_in_a_block_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COTERIE_THREADS", "2")
+
+    def work(start: int, stop: int) -> None:
+        if start == 4:
+            raise ZeroDivisionError(start)
+
+    with pytest.raises(ZeroDivisionError, match="4"):
+        run_blocks(work, 8, 2)
+    assert run_blocks(lambda a, b: b, 0, 2) == []
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_blas_has_one_thread_inside_and_its_own_again_after(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
+    monkeypatch.setenv("COTERIE_THREADS", threads)
+    np.ones((2, 2)) @ np.ones((2, 2))
+
+    def blas() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = blas()
+    assert before
+    for inside in run_blocks(lambda a, b: blas(), 4, 1):
+        assert set(inside) == {1}
+    assert blas() == before
+
+
+def test_how_many_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COTERIE_THREADS", raising=False)
+    assert 1 <= thread_count() <= (os.cpu_count() or 1)
+    monkeypatch.setenv("COTERIE_THREADS", "5")
+    assert thread_count() == 5
+
+
+@pytest.mark.parametrize("setting", ["0", "-1", "two", "1.5", "²"])
+def test_a_bad_number_of_threads_is_named(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv("COTERIE_THREADS", setting)
+    with pytest.raises(ParameterError, match="COTERIE_THREADS.*" + setting):
+        thread_count()
