@@ -51,12 +51,12 @@ def test_compress_is_its_slow_twin(
     counting: bool, rows: list[tuple[int, int, float, int]], policy: Any, timed: bool
 ) -> None:
     users, items, values, times = (np.array([row[at] for row in rows], dt) for at, dt in enumerate("iifq"))
-    many = compressing._MANY
+    bits = compressing._KEY_BITS
     try:
-        compressing._MANY = 0 if counting else many
+        compressing._KEY_BITS = 0 if counting else bits
         made = compressing.compress((5, 6), users, items, values, times if timed else None, policy)
     finally:
-        compressing._MANY = many
+        compressing._KEY_BITS = bits
     twin = slowly(rows, policy, timed)
     user_index = np.repeat(np.arange(5), np.diff(made.indptr))
     assert list(zip(user_index.tolist(), made.indices.tolist(), strict=True)) == list(twin)

@@ -74,7 +74,7 @@ def test_columns_named_by_the_caller(tmp_path: Path) -> None:
     path = write(tmp_path, "when,who,what,how\n5,ann,tea,2\n6,bob,tea,1\n")
     named = {"user": "who", "item": "what", "rating": "how", "timestamp": "when"}
     assert rows(path, **named) == [("ann", "tea", 2.0, 5), ("bob", "tea", 1.0, 6)]
-    with pytest.raises(DataError, match="which column holds the users.*'when', 'who', 'what', 'how'.*user="):
+    with pytest.raises(DataError, match=r"which column holds the users.*'when', 'who', 'what', 'how'.*user="):
         load(path)
     with pytest.raises(DataError, match="there is no column 'whom'"):
         load(path, user="whom", item="what")

@@ -13,8 +13,8 @@ Duplicates = Literal["last", "first", "mean", "max", "error"]
 
 # Pairs are compared a block at a time, so that what is compared stays in the processor's cache.
 _BLOCK = 1 << 16
-# From this many entries on, SciPy's counting sort beats sorting by comparison.
-_MANY = 1 << 17
+# Bits of a signed integer in which a user, an item and a place in the order fit together, if they do.
+_KEY_BITS = 63
 
 
 class Compressed(NamedTuple):
@@ -66,8 +66,8 @@ def compress(
     timestamps = None if timestamps is None else timestamps.astype(np.int64, copy=False)
     repeated, first_repeat = 0, None
     if not _strictly_increasing(user_index, item_index):
-        order = sort_order(shape, user_index, item_index)
-        user_index, item_index, values = user_index[order], item_index[order], values[order]
+        order, user_index, item_index = sort_pairs(shape, user_index, item_index)
+        values = values[order]
         timestamps = None if timestamps is None else timestamps[order]
         same = (user_index[1:] == user_index[:-1]) & (item_index[1:] == item_index[:-1])
         repeated = int(np.count_nonzero(same))
@@ -82,12 +82,34 @@ def compress(
     return Compressed(indptr, item_index, values, timestamps, repeated, first_repeat)
 
 
-def sort_order(shape: tuple[int, int], user_index: Array, item_index: Array) -> Array:
-    """The stable permutation that sorts entries by user, then by item."""
-    if len(user_index) < _MANY:
-        return np.lexsort((item_index, user_index))
-    by_item = counting_order(item_index, shape[1])
-    return by_item[counting_order(user_index[by_item], shape[0])]
+def sort_pairs(shape: tuple[int, int], user_index: Array, item_index: Array) -> tuple[Array, Array, Array]:
+    """Entries sorted by user, then by item, equal pairs as they came.
+
+    Returns
+    -------
+    order : int (nnz,)
+        The permutation that sorts.
+    user_index, item_index : int32 (nnz,)
+        As sorted.
+    """
+    n = len(user_index)
+    item_bits, place_bits = shape[1].bit_length(), n.bit_length()
+    if shape[0].bit_length() + item_bits + place_bits > _KEY_BITS:
+        by_item = counting_order(item_index, shape[1])
+        order = by_item[counting_order(user_index[by_item], shape[0])]
+        return order, user_index[order], item_index[order]
+    # User, item and place as the high, middle and low bits of one integer: integers sort faster than rows.
+    keys = user_index.astype(np.int64)
+    keys <<= item_bits
+    keys |= item_index
+    keys <<= place_bits
+    keys |= np.arange(n)
+    keys.sort()
+    order = keys & ((1 << place_bits) - 1)
+    keys >>= place_bits
+    items = (keys & ((1 << item_bits) - 1)).astype(np.int32)
+    keys >>= item_bits
+    return order, keys.astype(np.int32), items
 
 
 def counting_order(keys: Array, n_keys: int) -> Array:
@@ -101,8 +123,7 @@ def counting_order(keys: Array, n_keys: int) -> Array:
     n = len(keys)
     ones = np.ones(n, np.int8)
     entries: Array = np.arange(n + 1, dtype=np.int32 if n < np.iinfo(np.int32).max else np.int64)
-    columns = sp.csc_array((ones, keys, entries), shape=(n_keys, n))
-    order: Array = columns.tocsr().indices
+    order: Array = sp.csc_array((ones, keys, entries), shape=(n_keys, n)).tocsr().indices
     return order
 
 
