@@ -188,11 +188,10 @@ def test_the_typical_user_has_the_median_number_of_ratings() -> None:
 
 
 def test_a_reason_names_what_speaks_most_for_the_item() -> None:
-    items = pl.DataFrame(
-        {"item": [1, 2, 3], "title": ["A", None, "C"], "rating": [5.0, 4.5, 1.0], "contribution": [2.0, 3.0, -1.0]}
-    )
-    assert reason(Explanation(1, 9, 4.0, 0.0, items, "")) == "rated item 2 4.5; A 5"
-    assert reason(Explanation(1, 9, 4.0, 0.0, items, ""), most=1) == "rated item 2 4.5; and 1 more like it"
+    columns = {"item": [1, 2, 3, 4], "title": ["A", None, "C", "D"], "rating": [5.0, 4.5, 4.0, 1.0]}
+    items = pl.DataFrame(columns | {"contribution": [2.0, 3.0, 1.0, -1.0]})
+    assert reason(Explanation(1, 9, 5.0, 0.0, items, "")) == "rated item 2 4.5; A 5; C 4"
+    assert reason(Explanation(1, 9, 5.0, 0.0, items, ""), most=1) == "rated item 2 4.5; and 2 more like it"
     users = pl.DataFrame({"user": [7, 8], "rating": [5.0, 4.0], "contribution": [0.5, 0.4]})
     assert reason(Explanation(1, 9, 0.9, 0.0, users, "")) == "user 7 rated it 5; user 8 rated it 4"
     assert reason(Explanation(1, 9, 0.0, 0.0, users.clear(), "Everyone gets this.")) == "Everyone gets this."

@@ -66,13 +66,18 @@ def _questions() -> list[tuple[str, list[Recommender], tuple[str, ...]]]:
     """What is asked of a few methods in sensible settings. Ranking and predicting ratings are different jobs."""
     import coterie as ct
 
-    ranking = [
+    ranking: list[Recommender] = [
         ct.Random(),
         ct.Popularity(),
         ct.BiasBaseline(),
-        *(m(aggregation="sum") for m in (ct.UserKNN, ct.ItemKNN)),
+        ct.UserKNN(aggregation="sum"),
+        ct.ItemKNN(aggregation="sum"),
     ]
-    rating = [ct.BiasBaseline(), *(m(aggregation="baseline", shrinkage=20.0) for m in (ct.UserKNN, ct.ItemKNN))]
+    rating: list[Recommender] = [
+        ct.BiasBaseline(),
+        ct.UserKNN(similarity="pearson", aggregation="baseline", min_neighbors=3, shrinkage=20.0),
+        ct.ItemKNN(aggregation="baseline", shrinkage=20.0),
+    ]
     return [
         ("Which method recommends best?", ranking, _RANKING),
         ("Which method predicts ratings best?", rating, _RATING),
@@ -119,8 +124,8 @@ def _recommend(console: Console, model: Recommender, user: Id | Mapping[Id, floa
     console.print(f"For {cell(whose)}:")
     made = table({"": "right", "title": "left", "why": "left"})
     titles = recommended["title" if "title" in recommended.columns else "item"].to_list()
-    for rank, (title, reason) in enumerate(zip(titles, reasons, strict=True), 1):
-        made.add_row(str(rank), cell(title), cell(reason))
+    for rank, (title, why) in enumerate(zip(titles, reasons, strict=True), 1):
+        made.add_row(str(rank), cell(title), cell(why))
     console.print(made)
 
 
@@ -145,11 +150,10 @@ def _in_words(data: Dataset, profile: Mapping[Id, float]) -> str:
 
 def _leaderboard(console: Console, board: Leaderboard) -> None:
     console.print(cell(str(board.split).splitlines()[0]))
-    made = table({"method": "left", **{m.name: "right" for m in board.measures}, "95 % interval": "right", "": "left"})
+    made = table({"method": "left", board.primary.name: "right", "95 % interval": "right", "": "left"})
     for row in board.rows:
         first = row.estimates[board.primary.name]
-        values = [cell(e and e.value, 3) for e in row.estimates.values()]
         interval = "-" if first is None or first.low is None else f"{first.low:.3f} to {first.high:.3f}"
-        made.add_row(cell(row.model.partition("(")[0]), *values, interval, cell(row.error or board.verdict(row)))
+        words = cell(row.error or board.verdict(row))
+        made.add_row(cell(row.model.partition("(")[0]), cell(first and first.value, 3), interval, words)
     console.print(made)
-    console.print(cell(board.words()[0]))

@@ -10,12 +10,16 @@ from coterie.models.base import Explanation
 
 
 def reason(explanation: Explanation, most: int = 2) -> str:
-    """The `most` contributions that speak most for the item, and how many more do; else the model's own summary."""
+    """The `most` contributions that speak most for the item, and how many more do; else the model's own summary.
+
+    One more than `most` is named instead of counted.
+    """
     speaking = explanation.contributions.filter(pl.col("contribution") > 0).sort("contribution", descending=True)
     if not len(speaking):
         return explanation.summary
     by_items = "item" in speaking.columns
-    words = [_rated(part) if by_items else _neighbor(part) for part in speaking.head(most).iter_rows(named=True)]
+    named = most + 1 if len(speaking) == most + 1 else most
+    words = [_rated(part) if by_items else _neighbor(part) for part in speaking.head(named).iter_rows(named=True)]
     if more := len(speaking) - len(words):
         words.append(f"and {more:,} more like {'it' if by_items else 'them'}")
     return ("rated " if by_items else "") + "; ".join(words)
