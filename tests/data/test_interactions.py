@@ -71,7 +71,15 @@ def test_compress_is_its_slow_twin(
 def test_sorted_arrays_are_not_copied() -> None:
     index, values = np.array([0, 1, 0], np.int32), np.array([1, 2, 3], np.float32)
     x = make(np.array([0, 0, 1], np.int32), index, values)
-    assert x.indices is index and x.values is values
+    assert np.shares_memory(x.indices, index) and np.shares_memory(x.values, values)
+
+
+def test_arrays_are_read_only() -> None:
+    times = np.array([9, 8])
+    x = make([0, 1], [0, 1], None, times)
+    for array in (x.indptr, x.indices, x.values, x.timestamps, *x.by_item, *x.rows("items")):
+        assert array is not None and not array.flags.writeable
+    assert times.flags.writeable, "the caller's own array stays the caller's"
 
 
 def test_inputs_are_left_alone() -> None:

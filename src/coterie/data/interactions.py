@@ -64,6 +64,8 @@ class Interactions:
         Ratings; 1 everywhere where the source had none.
     timestamps : int64 (nnz,) or None
         Unix seconds.
+
+    The arrays are read-only, whether they were made in memory or are mapped from disk.
     """
 
     users: Vocabulary
@@ -72,6 +74,12 @@ class Interactions:
     indices: Array = field(repr=False)
     values: Array = field(repr=False)
     timestamps: Array | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("indptr", "indices", "values", "timestamps"):
+            array = getattr(self, name)
+            if array is not None:
+                object.__setattr__(self, name, _read_only(array))
 
     # ---- making ------------------------------------------------------------------------------------
 
@@ -200,7 +208,8 @@ class Interactions:
         indptr = np.zeros(self.n_items + 1, np.int64)
         np.cumsum(self.item_counts, out=indptr[1:])
         t = self.to_scipy().tocsc()  # a counting sort in one compiled pass
-        return Rows(indptr, t.indices.astype(np.int32, copy=False), t.data)
+        users = t.indices.astype(np.int32, copy=False)
+        return Rows(_read_only(indptr), _read_only(users), _read_only(t.data))
 
     def rows(self, axis: Axis = "users") -> Rows:
         """Compressed rows with users (or items) as rows."""
@@ -350,3 +359,11 @@ class Interactions:
             keep &= (np.bincount(self.user_index[keep], minlength=self.n_users) >= k)[self.user_index]
             keep &= (np.bincount(self.indices[keep], minlength=self.n_items) >= k)[self.indices]
         return self.select(keep)
+
+
+def _read_only(array: Array) -> Array:
+    """A view that cannot be written through."""
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
