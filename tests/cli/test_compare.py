@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import coterie as ct
+from coterie.models.registry import MODELS
 from tests.cli.conftest import Run
 
 OPTIONS = ["--split", "random", "--metric", "ndcg@5", "--metric", "rmse", "--seed", "3"]
@@ -26,6 +27,18 @@ def test_compare_is_the_library_s(run: Run, movies: Path) -> None:
     timeless = [[{k: v for k, v in row.items() if not k.endswith("seconds")} for row in d["rows"]]
                 for d in (document, expected)]  # fmt: skip
     assert timeless[0] == timeless[1]
+
+
+def test_without_models_all_are_compared_neighbours_as_rankers_too(run: Run, movies: Path) -> None:
+    rows = run("compare", movies, *OPTIONS, "--json").document["rows"]
+    assert {row["model"].partition("(")[0] for row in rows} == set(MODELS)
+    assert {row["model"] for row in rows if "knn" in row["model"]} == {
+        "user-knn",
+        "user-knn(aggregation=sum)",
+        "item-knn",
+        "item-knn(aggregation=sum)",
+    }
+    assert [row["error"] for row in rows if row["error"]] == []
 
 
 def test_the_table_names_what_it_compared(run: Run, movies: Path) -> None:

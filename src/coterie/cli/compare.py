@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coterie.cli.options import DataArgument, HyperParameters, flag, settings
+from coterie.cli.options import DataArgument, HyperParameters, RankingOptions, flag, settings
 from coterie.cli.output import Output, Side, cell, heading, table
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
@@ -27,7 +27,7 @@ def compare(
             "-m",
             metavar="NAME",
             help=f"A model to compare ({', '.join(MODELS)}), its own options after it: -m item-knn --n-neighbors 40. "
-            "Repeat; none means all.",
+            "Repeat; without any, all are compared.",
         ),
     ] = None,
     split: Annotated[
@@ -46,10 +46,9 @@ def compare(
     """Compare models on the same split: who leads, and which differences are noise."""
     import coterie as ct
 
-    contestants = [_contestant(text) for text in model] if model else None
     board = ct.compare(
         data.load(),
-        models=contestants,
+        models=[_contestant(text) for text in model] if model else _everyone(),
         split=split,
         metrics=metric or None,
         k=k,
@@ -97,9 +96,19 @@ def _contestant(text: str) -> Recommender:
     return model_class(name)(**settings(name, hyper_parameters))
 
 
+def _everyone() -> list[Recommender]:
+    """Every model by default and, where it ranks otherwise than it predicts, as a ranker too."""
+    found = []
+    for name in MODELS:
+        cls = model_class(name)
+        ranking = {p: value for p, value in RankingOptions.preferred.items() if p in cls.parameters()}
+        found += [cls(), cls(**ranking)] if ranking else [cls()]
+    return found
+
+
 def _picture(board: Leaderboard) -> Any:
     # Headings and labels take two lines, so that a usual choice of metrics fits 80 columns.
-    headings = [measure.name.replace("@", "\n@") for measure in board.measures] + ["fit\nseconds"]
+    headings = [measure.name.replace("@", "\n@") for measure in board.measures] + ["fit\nsec."]
     columns: dict[str, Side] = {"model": "left"}
     made = table(columns | dict.fromkeys(headings, "right"))
     for row in board.rows:

@@ -50,7 +50,7 @@ def fit(
 ) -> None:
     """Fit a model and keep it in a folder, for `--model FOLDER`.
 
-    Neighbour models predict ratings by default; for lists, --aggregation sum ranks better.
+    Neighbour models predict ratings by default; for lists, the aggregation `sum` ranks better.
     """
     from coterie.cli.sources import fit_model
 
