@@ -232,6 +232,8 @@ def test_an_id_that_runs_over_the_end_of_a_line(tmp_path: Path) -> None:
         ("", "is empty"),
         ("\n1,2\n", "its first line is"),
         ("user,item\n", "has no rows of ratings"),
+        ("user,item", "has no rows of ratings"),
+        ("user,item\n\n\n", "has no rows of ratings"),
         ("user,item,user\n1,2,3\n", "more than one column 'user'"),
     ],
 )

@@ -107,20 +107,19 @@ class Delimited:
             "text": pl.String,
         }
         schema = {name: types[self.kinds[name]] if name in self.kinds else pl.String for name in self.names}
+        if self._has_no_lines(content):
+            return pl.DataFrame(schema=schema)
         if len(self.separator) > 1:
             raw = content if isinstance(content, bytes) else content.read_bytes()
             content = raw.replace(self.separator.encode(), b"\t")
-        try:
-            return pl.read_csv(
-                content,
-                separator=self.separator if len(self.separator) == 1 else "\t",
-                has_header=False,
-                skip_rows=int(self.header is None),
-                schema=schema,
-                quote_char='"' if self.quoted else None,
-            )
-        except pl.exceptions.NoDataError:
-            return pl.DataFrame(schema=schema)
+        return pl.read_csv(
+            content,
+            separator=self.separator if len(self.separator) == 1 else "\t",
+            has_header=False,
+            skip_rows=int(self.header is None),
+            schema=schema,
+            quote_char='"' if self.quoted else None,
+        )
 
     def _verify(self, frame: pl.DataFrame, content: Any) -> tuple[pl.DataFrame | None, str]:
         """The wanted columns of a parsed frame, unless polars was more forgiving than we are."""
@@ -153,6 +152,14 @@ class Delimited:
         else:
             count = sum(block.count(separator) for block in self.source.blocks())
         return count == (rows + (self.header is None)) * (len(self.names) - 1)
+
+    def _has_no_lines(self, content: Any) -> bool:
+        """Whether nothing follows the header."""
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        if size > _TAIL:
+            return False
+        raw = content if isinstance(content, bytes) else content.read_bytes()
+        return not (raw.partition(b"\n")[2] if self.header is None else raw).strip()
 
     def _ends_well(self, content: Any) -> bool:
         """Whether the last line has its number of fields (polars overlooks a separator at the very end)."""

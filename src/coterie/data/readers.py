@@ -304,8 +304,9 @@ def _not_there(path: Path) -> DataError:
 
     known = builtin.names()
     folder = path.parent
-    beside = [str(folder / file.name) for file in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(str(path), [*beside, *known], n=3, cutoff=0.6)
+    beside = [file.name for file in folder.iterdir()] if folder.is_dir() else []
+    near = [str(folder / name) for name in difflib.get_close_matches(path.name, beside, n=2, cutoff=0.7)]
+    near += difflib.get_close_matches(str(path), known, n=2, cutoff=0.7)
     missing = "" if folder.is_dir() else f" (nor is the folder {folder})"
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
     return DataError(f"{path} is not there{missing}, and is no known name.{hint} Known names: {', '.join(known)}")
