@@ -76,7 +76,7 @@ def _questions() -> list[tuple[str, list[Recommender], tuple[str, ...]]]:
     rating: list[Recommender] = [
         ct.BiasBaseline(),
         ct.UserKNN(similarity="pearson", aggregation="baseline", min_neighbors=3, shrinkage=20.0),
-        ct.ItemKNN(aggregation="baseline", shrinkage=20.0),
+        ct.ItemKNN(aggregation="baseline", shrinkage=20.0, model_size=200),
     ]
     return [
         ("Which method recommends best?", ranking, _RANKING),

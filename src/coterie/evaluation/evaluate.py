@@ -169,7 +169,8 @@ def _warm_up(model: Recommender, questions: Questions, catalog: Catalog | None) 
     try:
         little = train.filter(users=few)
         copy = dataclasses.replace(model).fit(little, catalog)  # type: ignore[type-var]
-        copy.recommend(little.users.ids, k=max(questions.k, 1))
+        if questions.k:
+            copy.recommend(little.users.ids, k=questions.k)
         if questions.ratings and copy.predicts_ratings:
             copy.predict(little.users.ids[little.user_index[:50]], little.items.ids[little.indices[:50]])
     except Exception:

@@ -77,6 +77,11 @@ class Leaderboard:
         """The first row with a value; None where every model failed."""
         return next((row for row in self.rows if row.estimates.get(self.primary.name)), None)
 
+    def short_name(self, row: Row) -> str:
+        """The model's name, without its options where no other row has that name."""
+        name = row.model.partition("(")[0]
+        return name if sum(r.model.partition("(")[0] == name for r in self.rows) == 1 else row.model
+
     def verdict(self, row: Row) -> str:
         """The row's standing by the first metric, in words."""
         estimate = row.estimates.get(self.primary.name)
@@ -98,10 +103,10 @@ class Leaderboard:
         best = leader.estimates[name]
         assert best is not None
         sure = "" if best.low is None else f" (95 % interval {best.low:.4f} to {best.high:.4f})"
-        sentences = [f"By {name}, {leader.model} leads with {best.value:.4f}{sure}."]
+        sentences = [f"By {name}, {self.short_name(leader)} leads with {best.value:.4f}{sure}."]
         by_verdict: dict[str, list[str]] = {}
         for row in self.rows:
-            by_verdict.setdefault(self.verdict(row), []).append(row.model)
+            by_verdict.setdefault(self.verdict(row), []).append(self.short_name(row))
         if close := by_verdict.get("within noise of the leader"):
             sentences.append(
                 f"{_list(close)} {_is(close)} within noise of it: on other users of this kind the order may turn."

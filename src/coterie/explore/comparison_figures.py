@@ -31,6 +31,7 @@ from coterie.explore.style import (
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
+_Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 _LONGEST_LINE = 26  # characters of a model's options that a label shows
 _MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
 
@@ -70,7 +71,7 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
         close, f"{close} other models are within noise"
     )
     note = f"{rest}; lines are 95 % intervals over users" if sure and others else ""
-    headline(figure, f"{best[0].model.partition('(')[0]} is best by {measure.name}", note)
+    headline(figure, f"{board.short_name(best[0])} is best by {measure.name}", note)
     return figure
 
 
@@ -96,14 +97,14 @@ def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figu
     axes.set_xlim(low, high)
     axes.margins(y=0.12)
     values = np.array([estimate.value for _, estimate in judged])
-    _name_points(axes, seconds, values, [_label(row) for row, _ in judged])
+    _name_points(figure, axes, seconds, values, [plain(board.short_name(row)) for row, _ in judged])
     label_axes(
         axes, f"training and {'predicting' if rates else 'recommending'} (seconds, log scale)", _axis_title(measure)
     )
     _legend(axes, judged)
     says = "What accuracy costs in time"
     better = "upper" if measure.metric.larger_is_better else "lower"
-    headline(figure, says, f"the {better} left corner is the place to be; lines are 95 % intervals over users")
+    headline(figure, says, f"best is the {better} left corner; lines are 95 % intervals over users")
     return figure
 
 
@@ -156,27 +157,35 @@ def _beside(axes: Axes, x: float, y: float, text: str) -> None:
     axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL, color=MUTED)
 
 
-def _name_points(axes: Axes, x: Array, y: Array, names: list[str]) -> None:
-    """Names beside points, towards the middle of the picture, pushed apart where they would collide."""
-    low, high = np.log10(axes.get_xlim())
-    across = (np.log10(x) - low) / (high - low)  # 0 .. 1
-    height = 190.0  # points from the lowest to the highest value, about
-    spread = max(float(np.ptp(y)), 1e-12)
-    taken: list[tuple[float, float]] = []
-    for j in np.argsort(-y, kind="stable"):
-        wanted = (y[j] - y.min()) / spread * height
-        place = wanted
-        while any(abs(place - other) < SMALL * 1.3 and abs(across[j] - there) < 0.45 for there, other in taken):
-            place -= 1
-        taken.append((float(across[j]), place))
-        right = across[j] < 0.55
-        axes.annotate(
-            names[j].replace("\n", " "),
-            (x[j], y[j]),
-            xytext=(9 if right else -9, place - wanted),
-            textcoords="offset points",
-            ha="left" if right else "right",
-            va="center",
-            fontsize=TEXT - 0.5,
-            color=INK,
-        )
+def _name_points(figure: Figure, axes: Axes, x: Array, y: Array, names: list[str]) -> None:
+    """A name beside each point: where it hides no other name and no point, as near as that allows."""
+    figure.draw_without_rendering()  # settles the layout, so that places on paper are known
+    points = axes.transData.transform(np.column_stack([x, y])) * 72 / figure.dpi
+    frame = axes.get_window_extent()
+    right_end = frame.x1 * 72 / figure.dpi
+    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in points]
+    for name, at, (px, py) in zip(names, zip(x, y, strict=True), points, strict=True):
+        width, half = 0.6 * TEXT * len(name), 0.6 * TEXT
+        places = [
+            (dx, dy)
+            for dy in sorted(np.arange(-60.0, 61.0, 4.0), key=abs)
+            for dx in (9.0, -9.0 - width)
+            if px + dx + width < right_end or dx < 0
+        ]
+
+        def box(place: tuple[float, float], px: float = px, py: float = py, w: float = width, h: float = half) -> _Box:
+            return px + place[0], py + place[1] - h, px + place[0] + w, py + place[1] + h
+
+        dx, dy = next((p for p in places if not any(_overlap(box(p), other) for other in taken)), places[0])
+        taken.append(box((dx, dy)))
+        look: dict[str, Any] = {
+            "fontsize": TEXT - 0.5,
+            "color": INK,
+            "va": "center",
+            "ha": "left" if dx > 0 else "right",
+        }
+        axes.annotate(name, at, xytext=(dx if dx > 0 else -9.0, dy), textcoords="offset points", **look)
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

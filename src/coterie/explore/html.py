@@ -128,7 +128,7 @@ thead th{font-size:.85rem;color:var(--muted);font-weight:600;vertical-align:bott
 tbody th,tfoot th{font-weight:500}
 tfoot th,tfoot td{font-weight:700;border-bottom:0}
 .number{text-align:right;white-space:nowrap}
-.interval{display:block;color:var(--muted);font-size:.8rem}
+.small{display:block;color:var(--muted);font-size:.8rem}
 .bar{display:block;position:relative;height:.4rem;min-width:5rem;margin:.2rem 0 .1rem}
 .bar span{position:absolute;top:0;bottom:0;border-radius:2px}
 .plus{background:var(--blue)}.minus{background:var(--orange)}

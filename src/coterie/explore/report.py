@@ -20,7 +20,8 @@ from coterie.data.describe import describe
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError
-from coterie.evaluation.leaderboard import Leaderboard
+from coterie.evaluation.estimates import Estimate
+from coterie.evaluation.leaderboard import Leaderboard, Row
 from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
 from coterie.explore.html import Html, bar, join, page, picture, table, tag
@@ -258,11 +259,17 @@ def _comparison(question: str, board: Leaderboard) -> Html:
     for row in board.rows:
         cells = [_estimate(row.estimates.get(m.name)) for m in measures]
         times = ["-" if (t := getattr(row, name)) is None else f"{t:.2f}" for name in asked]
-        rows.append((row.model, *cells, *times, row.error or board.verdict(row)))
+        rows.append((_model(row.model), *cells, *times, row.error or _standing(board, row)))
     heads = ["model", *(m.name for m in measures), *asked.values(), "standing"]
     pictures: list[Callable[[Leaderboard], Figure]] = [leaderboard_bars, accuracy_against_time]
     figures = [picture(draw(board)) for draw in pictures] if board.leader else []
     variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in measures)
+    notes = [
+        *board.notes,
+        f"Standing is by {board.primary.name}: below it the difference to the leader with its 95 % interval, taken over "
+        "the same users for both. It can be sure even where the intervals of the two overlap.",
+        f"Variants: {variants}.",
+    ]
     return join(
         tag("h2", question),
         tag("div", *(tag("p", sentence) for sentence in board.words()), class_="says"),
@@ -271,16 +278,30 @@ def _comparison(question: str, board: Leaderboard) -> Html:
             f"Tested on {board.split.test.nnz:,} ratings: {board.split.description}; 95 % intervals over users",
             *(heads, rows, range(1, len(heads) - 1)),
         ),
-        tag("ul", *(tag("li", note) for note in [*board.notes, f"Variants: {variants}."]), class_="quiet"),
+        tag("ul", *(tag("li", note) for note in notes), class_="quiet"),
     )
 
 
-def _estimate(estimate: Any) -> object:
+def _model(label: str) -> Html:
+    name, _, options = label.partition("(")
+    return join(name, tag("span", options.removesuffix(")"), class_="small") if options else None)
+
+
+def _standing(board: Leaderboard, row: Row) -> Html:
+    """The verdict, and the paired difference behind it."""
+    estimate = row.estimates[board.primary.name]
+    if estimate is None or estimate.difference_low is None:
+        return join(board.verdict(row))
+    apart = f"{estimate.difference:+.4f} ({estimate.difference_low:+.4f} to {estimate.difference_high:+.4f})"
+    return join(board.verdict(row), tag("span", apart, class_="small"))
+
+
+def _estimate(estimate: Estimate | None) -> object:
     if estimate is None:
         return "-"
     if estimate.low is None:
         return f"{estimate.value:.4f}"
-    interval = tag("span", f"{estimate.low:.4f} to {estimate.high:.4f}", class_="interval")
+    interval = tag("span", f"{estimate.low:.4f} to {estimate.high:.4f}", class_="small")
     return join(f"{estimate.value:.4f}", interval)
 
 
