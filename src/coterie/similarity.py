@@ -193,7 +193,7 @@ class Neighbors:
         valid = self.indices[row] >= 0
         neighbors = self.ids.ids[self.indices[row][valid]]
         ranks = np.arange(1, valid.sum() + 1, dtype=np.int32)
-        return pl.DataFrame({"rank": ranks, "neighbor": neighbors.tolist(), "value": self.values[row][valid]})
+        return pl.DataFrame({"rank": ranks, "neighbor": self._column(neighbors), "value": self.values[row][valid]})
 
     def to_frame(self) -> pl.DataFrame:
         """Everyone's neighbours: `id, rank, neighbor, value`."""
@@ -201,12 +201,15 @@ class Neighbors:
         rows, places = np.nonzero(valid)
         return pl.DataFrame(
             {
-                "id": pl.Series(self.ids.ids[rows].tolist()),
+                "id": self._column(self.ids.ids[rows]),
                 "rank": (places + 1).astype(np.int32),
-                "neighbor": pl.Series(self.ids.ids[self.indices[valid]].tolist()),
+                "neighbor": self._column(self.ids.ids[self.indices[valid]]),
                 "value": self.values[valid],
             }
         )
+
+    def _column(self, ids: Array) -> pl.Series:
+        return pl.Series(ids.tolist(), dtype=pl.String if self.ids.kind == "str" else pl.Int64)
 
 
 def pair_sums(x: Interactions, a: Id, b: Id, axis: Axis = "users") -> PairSums:
@@ -254,9 +257,9 @@ def one_to_all(
     shrinkage: float = 0.0,
 ) -> Array:
     """The measure of one user (or item) with every one, float64 (n,), in the order of the vocabulary."""
-    row = x.vocabulary(axis).index(id)
-    against = AgainstAll(x, _measure(measure), reading, axis, shrinkage)
-    return against.measure(*_row(x.rows(axis), row))[0]
+    _check_shrinkage(shrinkage)
+    rows, row = x.rows(axis), x.vocabulary(axis).index(id)
+    return AgainstAll(x, _measure(measure), reading, axis, shrinkage).measure(*_row(rows, row))[0]
 
 
 class AgainstAll:
@@ -375,8 +378,10 @@ def _gram_applies(x: Interactions, found: Measure, axis: Axis, shrinkage: float,
     """Whether the pairs' products are all that is needed, and many enough to be worth the larger kernel."""
     if found.name not in ("cosine", "jaccard") or shrinkage > 0 or min_overlap > 1:
         return False
+    if found.name == "cosine" and not x.scale[0] > 0:  # a product of 0 would look like nothing shared
+        return False
     lengths = (x.item_counts if axis == "users" else x.user_counts).astype(np.float64)
-    return float(lengths @ lengths) > _GRAM_PRODUCTS and x.scale[0] >= 0
+    return float(lengths @ lengths) > _GRAM_PRODUCTS
 
 
 def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tuple[Array, Array]:
@@ -395,11 +400,15 @@ def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tupl
 
 
 def _check_neighbors(n_neighbors: int, shrinkage: float, min_overlap: int) -> None:
-    for name, value, low in (
-        ("n_neighbors", n_neighbors, 1), ("shrinkage", shrinkage, 0), ("min_overlap", min_overlap, 1),
-    ):  # fmt: skip
-        if not value >= low:
-            raise ParameterError(f"{name} must be at least {low}, not {value!r}")
+    for name, value in (("n_neighbors", n_neighbors), ("min_overlap", min_overlap)):
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ParameterError(f"{name} must be a whole number from 1, not {value!r}")
+    _check_shrinkage(shrinkage)
+
+
+def _check_shrinkage(shrinkage: float) -> None:
+    if not 0 <= shrinkage < float("inf"):
+        raise ParameterError(f"shrinkage must be a number from 0, not {shrinkage!r}")
 
 
 _measure = measure  # functions here have a parameter of that name

@@ -106,8 +106,9 @@ def pearson(sums: Array, mean_x: float, mean_y: float) -> float:
     product = sums[5] - mean_x * sums[2] - mean_y * sums[1] + n * mean_x * mean_y
     square_x = sums[3] - 2.0 * mean_x * sums[1] + n * mean_x * mean_x
     square_y = sums[4] - 2.0 * mean_y * sums[2] + n * mean_y * mean_y
-    # what rounding leaves of a constant row is no variance
+    # what rounding leaves of a constant row is no variance, and of unrelated rows no correlation
     varied = square_x > 1e-12 * sums[3] and square_y > 1e-12 * sums[4]
+    varied = varied and product * product > 1e-24 * sums[3] * sums[4]
     correlation = product / np.sqrt(square_x * square_y if varied else 1.0)
     return max(-1.0, min(1.0, correlation)) if varied else 0.0
 
