@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -57,10 +58,11 @@ def test_help_is_quick() -> None:
     assert min(spent) < 0.5
 
 
-def test_no_arguments_show_the_help_and_are_a_usage_error(run: Run) -> None:
-    answer = run()
+@pytest.mark.parametrize("arguments", [[], ["data"]])
+def test_no_arguments_show_the_help_and_are_a_usage_error(run: Run, arguments: list[str]) -> None:
+    answer = run(*arguments)
     assert answer.status == 2
-    assert "Usage: coterie" in answer.out
+    assert " ".join(["Usage: coterie", *arguments]) in answer.out
     assert answer.err == ""
 
 
@@ -133,6 +135,17 @@ def test_a_reader_that_leaves_early_is_no_error(movies: Path) -> None:
     command = f"{sys.executable} -m coterie recommend 1 -k 20 --model popularity --json --data {movies} | true"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120)
     assert done.stderr == ""
+
+
+def test_a_terminal_without_the_letters_of_a_title_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "ratings.csv").write_text("userId,movieId,rating\n1,1,4\n2,2,5\n")
+    (tmp_path / "movies.csv").write_text("movieId,title,genres\n1,Amélie (2001),Comedy\n2,八月 (1991),Drama\n", "utf-8")
+    asked = ["recommend", "1", "--model", "popularity", "--data", str(tmp_path)]
+    done = coterie_command(*asked, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "?? (1991)" in done.stdout
+    done = coterie_command(*asked, "--json", PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["recommendations"][0]["title"] == "八月 (1991)"
 
 
 def test_what_is_piped_has_no_colour_and_keeps_to_the_width(movies: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -29,9 +30,11 @@ _FAILED, _INTERRUPTED = 1, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: that of this process) and give its exit status."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if _command(given) == "compare":
-        given = compare.with_options_attached(given)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a title may have letters that this terminal lacks
     try:
+        if _command(given) == "compare":
+            given = compare.with_options_attached(given)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
             warnings.showwarning = _show_warning
@@ -46,8 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if "--debug" in given:
             raise
-        if given:
-            complain("error", _message(error, given))
+        message = _message(error, given)
+        if message:  # without one, the help was shown instead
+            complain("error", message)
         return error.exit_code if isinstance(error, typer.TyperException) else _FAILED
 
 
@@ -107,7 +111,7 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
         elif _command(arguments) == "fit":
             message += f"; which there are depends on the model: {', '.join(MODELS)}"
     context = getattr(error, "ctx", None)
-    return message if context is None else f"{message} (see `{context.command_path} --help`)"
+    return message if context is None or not message else f"{message} (see `{context.command_path} --help`)"
 
 
 def _show_warning(message: Warning | str, *rest: Any, **named: Any) -> None:

@@ -71,8 +71,8 @@ def complain(kind: str, message: object) -> None:
 
 
 def to_json(document: Any) -> str:
-    """`document` as JSON text. Frames are lists of rows; what is not a finite number is null."""
-    return json.dumps(_plain(document), ensure_ascii=False, indent=2, allow_nan=False)
+    """`document` as JSON text, in ASCII. Frames are lists of rows; what is not a finite number is null."""
+    return json.dumps(_plain(document), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
