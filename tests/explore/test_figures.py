@@ -234,7 +234,7 @@ def test_leaderboard_bars_are_the_estimates(board: Leaderboard) -> None:
     intervals = [list(line.get_xdata()) for line in axes.lines if len(line.get_xdata()) == 2]  # type: ignore[arg-type]
     assert intervals == [[0.29, 0.33], [0.28, 0.32], [0.01, 0.03]]
     labels = [t.get_text() for t in axes.get_yticklabels()]
-    assert labels == ["item-knn\n(similarity=pearson)", "bias", "random"]
+    assert labels == ["item-knn", "bias", "random"]
     assert axes.get_xlim()[0] == 0 and axes.get_xlabel() == "ndcg@5 (more is better)"
     assert description(figure).startswith("item-knn is best by ndcg@5. One other model is within noise")
 
@@ -309,3 +309,11 @@ def luminance(colour: str) -> float:
 def test_contrast_with_the_paper(name: str, least: float, scheme: int) -> None:
     light, dark = sorted((luminance(COLOURS[name][scheme]), luminance(COLOURS["paper"][scheme])), reverse=True)
     assert (light + 0.05) / (dark + 0.05) >= least
+
+
+def test_models_of_one_name_are_labelled_with_their_options(board: Leaderboard) -> None:
+    rows = [Row(f"item-knn(similarity=jaccard, n_neighbors={n}0)", {}, {"ndcg@5": Estimate(0.3)}) for n in (1, 2)]
+    axes = leaderboard_bars(dataclasses.replace(board, rows=rows)).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == [
+        f"item-knn\n(similarity=jaccard,\nn_neighbors={n}0)" for n in (1, 2)
+    ]

@@ -67,7 +67,7 @@ class Split:
             **dropped,
             "test users without training ratings, left out": int(stranger.sum()),
             "test ratings of those users, left out": n_ratings - test.nnz,
-            "test items without training ratings, kept as misses": int(unseen.sum()),
+            "test items without training ratings, kept": int(unseen.sum()),
             "test ratings of those items": int(unseen[test.indices].sum()),
         }
         for part, name in ((train, "training"), (test, "test")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
 _Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
-_LONGEST_LINE = 26  # characters of a model's options that a label shows
+_LINE = 30  # characters of a model's options in a line of its label
 _MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
 
 
@@ -42,7 +43,9 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
     Bars from zero where more is better; points where less is better, since zero is then out of reach.
     """
     measure, judged = _judged(board, metric)
-    figure = new_figure(height=1.75 + 0.4 * len(judged))
+    labels = [_label(board, row) for row, _ in judged]
+    lines = max(label.count("\n") for label in labels)
+    figure = new_figure(height=1.75 + (0.4 + 0.15 * lines) * len(judged))
     axes = new_axes(figure, grid="x")
     places = np.arange(len(judged))[::-1]
     larger = measure.metric.larger_is_better
@@ -56,7 +59,7 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
             axes.plot([estimate.low, estimate.high], [place, place], color=INK if larger else colour, linewidth=2)
         end = max(estimate.value, estimate.high or estimate.value)
         _beside(axes, end, place, f"{estimate.value:.3f}")
-    axes.set_yticks(places, [_label(row) for row, _ in judged])
+    axes.set_yticks(places, labels)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.7, len(judged) - 0.3)
     axes.margins(x=0.16)
@@ -145,12 +148,10 @@ def _axis_title(measure: Measure) -> str:
     return f"{measure.name} ({arrow})"
 
 
-def _label(row: Row) -> str:
-    """The model's name, its options on a second line."""
-    name, bracket, options = row.model.partition("(")
-    if len(options) > _LONGEST_LINE:
-        options = options[: _LONGEST_LINE - 1] + "…"
-    return plain(f"{name}\n{bracket}{options}" if options else name)
+def _label(board: Leaderboard, row: Row) -> str:
+    """The model's short name; where that has options, they go on lines of their own."""
+    name, bracket, options = board.short_name(row).partition("(")
+    return plain("\n".join([name, *textwrap.wrap(bracket + options, _LINE)]))
 
 
 def _beside(axes: Axes, x: float, y: float, text: str) -> None:

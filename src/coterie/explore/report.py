@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -266,8 +267,8 @@ def _comparison(question: str, board: Leaderboard) -> Html:
     variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in measures)
     notes = [
         *board.notes,
-        f"Standing is by {board.primary.name}: below it the difference to the leader with its 95 % interval, taken over "
-        "the same users for both. It can be sure even where the intervals of the two overlap.",
+        f"Standing is by {board.primary.name}; below it, the difference to the leader with its 95 % interval, over the "
+        "same users for both. It can be sure even where the intervals of the two overlap.",
         f"Variants: {variants}.",
     ]
     return join(
@@ -306,15 +307,19 @@ def _estimate(estimate: Estimate | None) -> object:
 
 
 def _next_steps(dataset: Dataset) -> Html:
-    commands = f"""\
-coterie data describe {dataset.name}
-coterie recommend item-knn {dataset.name} --rated "Toy Story (1995)=5"
-coterie compare {dataset.name} --split leave-last-1-out
-coterie compare my-ratings.csv"""
+    x, source = dataset.interactions, shlex.quote(dataset.report.source or dataset.name)
+    busiest: list[Id] = x.users.ids[np.argsort(-x.user_counts, kind="stable")[:2]].tolist()
+    commands = [
+        f"coterie data describe {source}",
+        f"coterie similar {busiest[0]} {busiest[1]} --data {source}" if len(busiest) > 1 else None,
+        f"coterie recommend {busiest[0]} --data {source}",
+        f"coterie compare {source} --split {'leave-last-1-out' if x.timestamps is not None else 'leave-1-out'}",
+        "coterie compare my-ratings.csv",
+    ]
     return join(
         tag("h2", "How to go on"),
         tag("p", "The same with other people, other models, or your own ratings:"),
-        tag("pre", tag("code", commands)),
+        tag("pre", tag("code", "\n".join(filter(None, commands)))),
     )
 
 
