@@ -129,6 +129,7 @@ tbody th,tfoot th{font-weight:500}
 tfoot th,tfoot td{font-weight:700;border-bottom:0}
 .number{text-align:right;white-space:nowrap}
 .small{display:block;color:var(--muted);font-size:.8rem}
+.whole{white-space:nowrap}
 .bar{display:block;position:relative;height:.4rem;min-width:5rem;margin:.2rem 0 .1rem}
 .bar span{position:absolute;top:0;bottom:0;border-radius:2px}
 .plus{background:var(--blue)}.minus{background:var(--orange)}

@@ -294,7 +294,7 @@ def _standing(board: Leaderboard, row: Row) -> Html:
     if estimate is None or estimate.difference_low is None:
         return join(board.verdict(row))
     apart = f"{estimate.difference:+.4f} ({estimate.difference_low:+.4f} to {estimate.difference_high:+.4f})"
-    return join(board.verdict(row), tag("span", apart, class_="small"))
+    return join(board.verdict(row), tag("span", apart, class_="small whole"))
 
 
 def _estimate(estimate: Estimate | None) -> object:
