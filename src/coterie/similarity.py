@@ -400,7 +400,8 @@ def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tupl
 
 
 def _check_neighbors(n_neighbors: int, shrinkage: float, min_overlap: int) -> None:
-    for name, value in (("n_neighbors", n_neighbors), ("min_overlap", min_overlap)):
+    counts: list[tuple[str, Any]] = [("n_neighbors", n_neighbors), ("min_overlap", min_overlap)]
+    for name, value in counts:
         if not isinstance(value, (int, np.integer)) or value < 1:
             raise ParameterError(f"{name} must be a whole number from 1, not {value!r}")
     _check_shrinkage(shrinkage)

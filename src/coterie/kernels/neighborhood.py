@@ -53,3 +53,36 @@ def average_raters(
             total += w * (ratings[first + entries[c]] - center[rater] - offset[item]) / spread[rater]
             weight += abs(w)
         out[place] = total / weight if found >= min_neighbors and weight > 0.0 else np.nan
+
+
+@kernel
+def average_rated(
+    items: Array,
+    neighbors: Array,
+    weights: Array,
+    ratings: Array,
+    n_neighbors: int,
+    min_neighbors: int,
+    out: Array,
+) -> None:
+    """For each of `items`, the weighted mean of the ratings of the nearest items that one profile rated.
+
+    `neighbors` int32 and `weights` (n_items, size) are lists, nearest first, with weight 0 where an entry must
+    not be used; `ratings` (n_items,) is NaN where unrated. The first `n_neighbors` rated entries of a list count.
+    `out` float32 (len(items),): NaN where there are fewer than `min_neighbors`.
+    """
+    for place in range(len(items)):
+        item = items[place]
+        total, weight, found = 0.0, 0.0, 0
+        for c in range(neighbors.shape[1]):
+            w = np.float64(weights[item, c])
+            if w == 0.0:
+                continue
+            rating = ratings[neighbors[item, c]]
+            if not np.isnan(rating):
+                total += w * rating
+                weight += abs(w)
+                found += 1
+                if found == n_neighbors:
+                    break
+        out[place] = total / weight if found >= min_neighbors and weight > 0.0 else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ Profile = Mapping[Id, float]
 
 # A block of scores is kept to about this size, so that it stays near the processor and memory stays bounded.
 _BLOCK_BYTES = 32 << 20
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,17 @@ class Recommender(ABC):
         matrix = sp.csr_matrix(profiles, dtype=np.float32)
         if matrix.shape[1] != train.n_items:
             raise ParameterError(f"profiles have {matrix.shape[1]} columns, but the model knows {train.n_items} items")
-        if users is not None and len(users) != matrix.shape[0]:
-            raise ParameterError(f"{len(users)} users given for {matrix.shape[0]} profiles")
-        matrix.sort_indices()
+        if not np.isfinite(matrix.data).all():
+            raise ParameterError("profiles hold a rating that is not finite; ratings are finite numbers")
+        if not matrix.has_canonical_format:
+            matrix = matrix.copy()  # the caller's stays as it is
+            matrix.sum_duplicates()
+        if users is not None:
+            users = np.asarray(users)
+            if len(users) != matrix.shape[0]:
+                raise ParameterError(f"{len(users)} users given for {matrix.shape[0]} profiles")
+            if len(users) and (users.min() < 0 or users.max() >= train.n_users):
+                raise ParameterError(f"users must be row numbers from 0 to {train.n_users - 1}, not {users!r}")
         return self._score(matrix, users)
 
     def _blocks(self, n: int) -> Iterator[slice]:
@@ -175,10 +185,10 @@ class Recommender(ABC):
         if not isinstance(profile, Mapping):
             raise TypeError(f"a profile maps item ids to ratings, such as {{2571: 5.0}}; got {type(profile).__name__}")
         columns = self.train_.items.indices(list(profile))
+        for item, rating in profile.items():
+            if not isinstance(rating, numbers.Real) or not abs(rating) <= _LARGEST:
+                raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
         values = np.array(list(profile.values()), np.float32)
-        if not np.isfinite(values).all():
-            item, rating = next((i, r) for i, r in profile.items() if not np.isfinite(r))
-            raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
         order = np.argsort(columns)
         indptr = np.array([0, len(columns)])
         return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, self.train_.n_items))
@@ -210,15 +220,13 @@ class Recommender(ABC):
             `user, rank` (from 1), `item, score` and, where a catalog is known, `title`.
         """
         train = self._fitted()
-        ids = [users] if isinstance(users, (int, str, np.integer)) else list(users)
-        rows = train.users.indices(ids)
+        _check_length(k)
+        rows = train.users.indices(_id_list(users))
         matrix = train.to_scipy()
         allowed = self._allowed(candidates)
-        parts = []
-        for block in self._blocks(len(rows)):
-            profiles = matrix[rows[block]]
-            parts.append(self._top(profiles, rows[block], k, exclude_seen, allowed))
-        owner = np.concatenate([np.repeat(rows[b], p[2]) for b, p in zip(self._blocks(len(rows)), parts, strict=True)])
+        blocks = list(self._blocks(len(rows)))
+        parts = [self._top(matrix[rows[block]], rows[block], k, exclude_seen, allowed) for block in blocks]
+        owner = np.repeat(rows, np.concatenate([counts for _, _, counts in parts]) if parts else 0)
         table = self._table(parts)
         return table.insert_column(0, _id_series("user", train.users.ids[owner], train.users.kind))
 
@@ -231,6 +239,7 @@ class Recommender(ABC):
     ) -> pl.DataFrame:
         """The k best items for a stranger who rated ``{item: rating}``: `rank, item, score[, title]`."""
         self._fitted()
+        _check_length(k)
         return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
 
     def _allowed(self, candidates: Iterable[Id] | None) -> Array | None:
@@ -244,8 +253,6 @@ class Recommender(ABC):
     def _top(
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
     ) -> tuple[Array, Array, Array]:
-        if k < 1:
-            raise ParameterError(f"k must be at least 1, not {k}")
         scores = self._score(profiles, users)
         if exclude_seen:
             scores[np.repeat(np.arange(len(scores)), np.diff(profiles.indptr)), profiles.indices] = -np.inf
@@ -319,17 +326,16 @@ class Recommender(ABC):
     def similar_items(self, items: Iterable[Id] | Id, k: int = 10) -> pl.DataFrame:
         """The k items nearest to each given item: `item, rank, neighbor, similarity[, title]` (of the neighbour)."""
         train = self._fitted()
-        if k < 1:
-            raise ParameterError(f"k must be at least 1, not {k}")
-        ids = [items] if isinstance(items, (int, str, np.integer)) else list(items)
-        rows = train.items.indices(ids)
-        similarities = self._similarities(rows)
-        similarities[np.arange(len(rows)), rows] = -np.inf
-        table = self._table([top_k_rows(similarities, k)]).rename({"item": "neighbor", "score": "similarity"})
-        counts = (table["rank"].to_numpy() == 1).cumsum() - 1 if len(rows) else np.empty(0, np.int64)
-        has_any = np.isfinite(similarities).any(axis=1)
-        owner = train.items.ids[rows[has_any]][counts]
-        return table.insert_column(0, _id_series("item", owner, train.items.kind))
+        _check_length(k)
+        rows = train.items.indices(_id_list(items))
+        parts = []
+        for block in self._blocks(len(rows)):
+            similarities = self._similarities(rows[block])
+            similarities[np.arange(len(similarities)), rows[block]] = -np.inf
+            parts.append(top_k_rows(similarities, k))
+        owner = np.repeat(rows, np.concatenate([counts for _, _, counts in parts]) if parts else 0)
+        table = self._table(parts).rename({"item": "neighbor", "score": "similarity"})
+        return table.insert_column(0, _id_series("item", train.items.ids[owner], train.items.kind))
 
     def explain(self, user: Id | Profile, item: Id) -> Explanation:
         """Why `item` has its score for a known user (an id) or a stranger (a profile)."""
@@ -359,6 +365,16 @@ class Recommender(ABC):
 
         self._fitted()
         save_model(self, path)
+
+
+def _id_list(ids: Iterable[Id] | Id) -> list[Id]:
+    """One id or many as a list; the vocabulary judges what is no id."""
+    return list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
+
+
+def _check_length(k: Any) -> None:
+    if not isinstance(k, (int, np.integer)) or k < 1:
+        raise ParameterError(f"k must be a whole number from 1, not {k!r}")
 
 
 def _id_series(name: str, ids: Array, kind: str) -> pl.Series:

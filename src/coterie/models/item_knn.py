@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
+from coterie.kernels.neighborhood import average_rated
+from coterie.kernels.parallel import run_blocks
 from coterie.models.neighborhood import (
     NeighborhoodModel,
     contribution_frame,
     dense_scores,
+    entries_of,
     explain_alone,
     means_and_spreads,
     zeros_and_ones,
@@ -29,15 +32,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-class Neighborhoods(NamedTuple):
-    """Pairs of a target item and one of its nearest rated items, each array (n_pairs,)."""
-
-    target: Array
-    rated: Array
-    value: Array  # of the measure
-    rating: Array
-    weight: Array
-    z: Array  # the rating less its centre and over its spread
+# Up to this many profiles NumPy answers, so that serving one person never waits for a compiler.
+_FEW_ROWS = 16
 
 
 @dataclass(eq=False)
@@ -64,6 +60,8 @@ class ItemKNN(NeighborhoodModel):
         Each item's nearest items, nearest first; -1 where there are fewer.
     similarities_ : float32 (n_items, model_size)
         The measure's values.
+    listed_ : int (n_listed,), listed_starts_ : int64 (n_items + 1,)
+        For each item, where it stands in others' lists: ``i * model_size + place``, increasing.
     centers_, spreads_ : float32 (n_items,)
     mean_, item_biases_ : the baseline that predicts where neighbours cannot
 
@@ -79,7 +77,7 @@ class ItemKNN(NeighborhoodModel):
     # ---- steps 1 and 2: similarity to the other items, in order ------------------------------------
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        vars(self).pop("_lists", None)
+        vars(self).pop("_sum_weights", None)
         self._fit_baseline(train)
         kept = max(self.model_size, self.n_neighbors) if self.predicts_ratings else self.n_neighbors
         found = neighbors(
@@ -87,6 +85,7 @@ class ItemKNN(NeighborhoodModel):
             self.reading, self.shrinkage, self.min_overlap, self.absolute,
         )  # fmt: skip
         self.neighbors_, self.similarities_ = found.indices, found.values
+        self._list_positions()
         self.centers_, self.spreads_ = zeros_and_ones(train.n_items)
         if self.aggregation in ("centered", "zscore"):
             means, spreads = means_and_spreads(train.indices, train.values, train.n_items, self.mean_)
@@ -94,24 +93,18 @@ class ItemKNN(NeighborhoodModel):
         elif self.aggregation == "baseline":
             self.centers_ = self.item_biases_
 
-    @cached_property
-    def _lists(self) -> tuple[sp.csr_matrix, sp.csr_matrix, sp.csr_matrix]:
-        """(rated item j, item i) matrices of what i's list says about j: weight, closeness, measure."""
+    def _list_positions(self) -> None:
+        """Where each item stands in the others' lists, so that a profile finds its targets without a search."""
         import scipy.sparse as sp
 
-        n = len(self.neighbors_)
-        closeness, weights = self._closeness(self.similarities_)
-        if self.normalize:
-            weights = weights / np.maximum(np.abs(weights).sum(axis=1, keepdims=True), 1e-30)
-        usable = closeness > -np.inf
-        item, neighbor = np.nonzero(usable)[0], self.neighbors_[usable]
-
-        def by_neighbor(values: Array) -> sp.csr_matrix:
-            matrix = sp.csr_matrix((values[usable].astype(np.float32), (neighbor, item)), shape=(n, n))
-            matrix.sort_indices()
-            return matrix
-
-        return by_neighbor(weights), by_neighbor(closeness), by_neighbor(self.similarities_)
+        usable = self._closeness(self.similarities_)[0] > -np.inf
+        positions = np.flatnonzero(usable)
+        if usable.size <= np.iinfo(np.int32).max:
+            positions = positions.astype(np.int32)
+        starts = np.concatenate([[0], np.cumsum(usable.sum(axis=1))])
+        by_item = sp.csr_matrix((positions, self.neighbors_[usable], starts), shape=(len(usable), len(usable)))
+        by_neighbor = by_item.tocsc()
+        self.listed_starts_, self.listed_ = by_neighbor.indptr.astype(np.int64), by_neighbor.data
 
     # ---- steps 3 and 4: neighbourhood and prediction -----------------------------------------------
 
@@ -123,78 +116,116 @@ class ItemKNN(NeighborhoodModel):
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         if self.aggregation == "sum":
-            return dense_scores(profiles @ self._lists[0])
+            return dense_scores(profiles @ self._sum_weights)
         offsets = self._user_offsets(profiles)
         averages = np.empty(profiles.shape, np.float32)
-        for row in range(len(averages)):
-            averages[row] = self._average(self._neighborhoods(profiles, row, offsets[row]))
+
+        def work(start: int, stop: int) -> None:
+            for row in range(start, stop):
+                averages[row] = self._averages(*entries_of(profiles, row), offsets[row])
+
+        if len(averages) <= _FEW_ROWS:
+            work(0, len(averages))
+        else:
+            run_blocks(work, len(averages), 8)
         scores = self.centers_ + offsets[:, None] + self.spreads_ * averages
         alone = np.isnan(averages)
         if alone.any():
             scores = np.where(alone, self.baseline._score(profiles, users), scores)
-        return np.asarray(scores, np.float32)
+        return scores.astype(np.float32)
 
-    def _neighborhoods(self, profiles: sp.csr_matrix, row: int, offset: float) -> Neighborhoods:
-        """The neighbourhoods of all items among what one profile rated."""
-        entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
-        columns, ratings = profiles.indices[entries], profiles.data[entries]
-        weights, closeness, values = self._lists
-        counts = np.diff(weights.indptr)[columns]
-        source = np.repeat(np.arange(len(columns)), counts)
-        first = np.cumsum(counts) - counts  # where each rated item's pairs begin
-        at = weights.indptr[columns][source] + np.arange(len(source)) - first[source]
-        target = weights.indices[at]
-        crowded = np.bincount(target, minlength=profiles.shape[1]) > self.n_neighbors
-        if crowded.any():
-            keep = self._nearest(target, closeness.data[at], crowded)
-            source, at, target = source[keep], at[keep], target[keep]
-        z = (ratings - self.centers_[columns] - offset) / self.spreads_[columns]
-        return Neighborhoods(target, columns[source], values.data[at], ratings[source], weights.data[at], z[source])
+    def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
+        if profiles.shape[0] <= _FEW_ROWS:
+            return super()._predict(profiles, users, rows, items)
+        offsets, weights = self._user_offsets(profiles), self._closeness(self.similarities_)[1].astype(np.float32)
+        starts = np.searchsorted(rows, np.arange(profiles.shape[0] + 1))
+        averages = np.empty(len(rows), np.float32)
 
-    def _nearest(self, target: Array, closeness: Array, crowded: Array) -> Array:
-        """Places of the `n_neighbors` closest entries of each target, in their order."""
-        keep = ~crowded[target]
-        places = np.flatnonzero(~keep)
-        places = places[np.lexsort((-closeness[places], target[places]))]
-        sizes = np.bincount(target[places], minlength=len(crowded))
-        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        rank = np.arange(len(places)) - first[target[places]]
-        keep[places[rank < self.n_neighbors]] = True
-        return np.flatnonzero(keep)
+        def work(start: int, stop: int) -> None:
+            z = np.full(profiles.shape[1], np.nan, np.float32)
+            for row in range(start, stop):
+                columns, ratings = entries_of(profiles, row)
+                z[columns] = self._centered(columns, ratings, offsets[row])
+                pairs = slice(starts[row], starts[row + 1])
+                average_rated(
+                    items[pairs], self.neighbors_, weights, z, self.n_neighbors, self.min_neighbors, averages[pairs]
+                )
+                z[columns] = np.nan
 
-    def _average(self, pairs: Neighborhoods) -> Array:
-        """Weighted means of z by target, float32 (n_items,); NaN where too few neighbours were rated."""
-        n = len(self.centers_)
-        total = np.bincount(pairs.target, pairs.weight * pairs.z, n)
-        weight = np.bincount(pairs.target, np.abs(pairs.weight), n)
-        enough = (np.bincount(pairs.target, minlength=n) >= self.min_neighbors) & (weight > 0)
-        averages: Array = np.divide(total, weight, out=np.full(n, np.nan), where=enough).astype(np.float32)
+        run_blocks(work, profiles.shape[0], 64)
+        predicted = self.centers_[items] + offsets[rows] + self.spreads_[items] * averages
+        alone = np.isnan(averages)
+        if alone.any():
+            predicted[alone] = self.baseline._predict(profiles, users, rows[alone], items[alone])
+        return predicted.astype(np.float32)
+
+    def _averages(self, columns: Array, ratings: Array, offset: float) -> Array:
+        """Weighted means of one profile's centred ratings, float32 (n_items,); NaN where too few were rated."""
+        averages = np.full(len(self.centers_), np.nan, np.float32)
+        positions, targets = self._neighborhoods(columns)
+        if not len(positions):
+            return averages
+        z = np.zeros(len(averages), np.float32)
+        z[columns] = self._centered(columns, ratings, offset)
+        weights = self._closeness(self.similarities_.ravel()[positions])[1].astype(np.float64)
+        first = np.concatenate([[0], np.flatnonzero(targets[1:] != targets[:-1]) + 1])
+        total = np.add.reduceat(weights * z[self.neighbors_.ravel()[positions]], first)
+        weight = np.add.reduceat(np.abs(weights), first)
+        enough = (np.diff(first, append=len(positions)) >= self.min_neighbors) & (weight > 0)
+        averages[targets[first[enough]]] = total[enough] / weight[enough]
         return averages
+
+    def _neighborhoods(self, columns: Array) -> tuple[Array, Array]:
+        """Positions in all lists, ``target * width + place``, of the rated `columns`, and their targets: increasing,
+        so nearest first within a target, and at most `n_neighbors` of each."""
+        starts = self.listed_starts_
+        lists = [self.listed_[starts[column] : starts[column + 1]] for column in columns]
+        positions = np.concatenate([self.listed_[:0], *lists])
+        positions.sort()
+        targets = positions // self.neighbors_.shape[1]
+        keep = np.ones(len(positions), bool)  # but where the same target stands n_neighbors entries before
+        keep[self.n_neighbors :] = targets[self.n_neighbors :] != targets[: -self.n_neighbors]
+        return positions[keep], targets[keep]
+
+    def _centered(self, columns: Array, ratings: Array, offset: float) -> Array:
+        """The ratings z of the formula."""
+        return (ratings - self.centers_[columns] - offset) / self.spreads_[columns]
+
+    @cached_property
+    def _sum_weights(self) -> sp.csr_matrix:
+        """(rated item j, item i) weights of j in i's sum."""
+        import scipy.sparse as sp
+
+        weights = self._closeness(self.similarities_)[1]
+        if self.normalize:
+            weights = weights / np.maximum(np.abs(weights).sum(axis=1, keepdims=True), 1e-30)
+        targets = self.listed_ // self.neighbors_.shape[1]
+        said = weights.ravel()[self.listed_].astype(np.float32)
+        return sp.csr_matrix((said, targets, self.listed_starts_), shape=(len(weights), len(weights)))
 
     # ---- looking inside ----------------------------------------------------------------------------
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        closeness, weights = self._closeness(self.similarities_[item])
+        rated = np.isin(self.neighbors_[item], profile.indices) & (closeness > -np.inf)
+        places = np.flatnonzero(rated)[: self.n_neighbors]
+        columns, likeness, said = self.neighbors_[item][places], self.similarities_[item][places], weights[places]
+        ratings = profile.data[np.searchsorted(profile.indices, columns)]
         if self.aggregation == "sum":
-            return self._explain_sum(profile, item)
+            scale = max(np.abs(weights).sum(), 1e-30) if self.normalize else 1.0
+            parts = contribution_frame("item_index", columns, likeness, ratings, said * ratings / scale)
+            return (
+                0.0,
+                parts,
+                f"{len(columns)} of the items this person rated are among its {self.n_neighbors} nearest.",
+            )
+        if len(columns) < self.min_neighbors or not np.abs(said).sum() > 0:
+            return explain_alone(self.baseline, profile, item, "item_index", len(columns))
         offset = self._user_offsets(profile)[0]
-        pairs = self._neighborhoods(profile, 0, offset)
-        pairs = Neighborhoods(*(field[pairs.target == item] for field in pairs))
-        total = np.abs(pairs.weight).sum()
-        if len(pairs.rated) < self.min_neighbors or not total > 0:
-            return explain_alone(self.baseline, profile, item, "item_index", len(pairs.rated))
-        contributions = self.spreads_[item] * pairs.weight * pairs.z / total
-        parts = contribution_frame("item_index", pairs.rated, pairs.value, pairs.rating, contributions)
-        summary = (
-            f"This person rated {len(pairs.rated)} of the items nearest to it, {pairs.rating.mean():.1f} on average."
-        )
+        contributions = self.spreads_[item] * said * self._centered(columns, ratings, offset) / np.abs(said).sum()
+        parts = contribution_frame("item_index", columns, likeness, ratings, contributions)
+        summary = f"This person rated {len(columns)} of the items nearest to it, {ratings.mean():.1f} on average."
         return float(self.centers_[item] + offset), parts, summary
-
-    def _explain_sum(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
-        rated, ratings = profile.indices, profile.data
-        weights, _, values = (matrix[:, [item]].toarray().ravel()[rated] for matrix in self._lists)
-        used = weights != 0
-        parts = contribution_frame("item_index", rated[used], values[used], ratings[used], (weights * ratings)[used])
-        return 0.0, parts, f"This person rated {used.sum()} of the {self.n_neighbors} items nearest to it."
 
     def _similarities(self, items: Array) -> Array:
         scores = np.full((len(items), len(self.neighbors_)), np.nan, np.float32)

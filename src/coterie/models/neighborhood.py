@@ -120,6 +120,12 @@ def entry_rows(profiles: sp.csr_matrix) -> Array:
     return np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
 
 
+def entries_of(profiles: sp.csr_matrix, row: int) -> tuple[Array, Array]:
+    """The columns and ratings of one profile."""
+    entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
+    return profiles.indices[entries], profiles.data[entries]
+
+
 def dense_scores(sums: sp.csr_matrix) -> Array:
     """A sparse block of scores as float32, NaN where there is no entry: nothing to say."""
     scores = np.full(sums.shape, np.nan, np.float32)

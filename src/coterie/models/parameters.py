@@ -56,9 +56,9 @@ class Parameter:
                 refuse(f"one of {', '.join(map(repr, self.choices))}")
             return
         if self.type in (int, float):
-            if isinstance(value, bool) or not isinstance(value, numbers.Real) or math.isnan(value):
+            if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
                 refuse("a number")
-            if self.type is int and value != int(value):
+            if self.type is int and not isinstance(value, numbers.Integral):
                 refuse("a whole number")
             low, high = self.range.low, self.range.high
             if (low is not None and value < low) or (high is not None and value > high):

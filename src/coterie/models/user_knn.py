@@ -18,6 +18,7 @@ from coterie.models.neighborhood import (
     NeighborhoodModel,
     contribution_frame,
     dense_scores,
+    entries_of,
     entry_rows,
     explain_alone,
     means_and_spreads,
@@ -25,7 +26,6 @@ from coterie.models.neighborhood import (
 )
 from coterie.models.weighting import TermWeights, weighted
 from coterie.similarity import AgainstAll
-from coterie.similarity import one_to_all as similarity_to_all
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -127,7 +127,7 @@ class UserKNN(NeighborhoodModel):
         return predicted.astype(np.float32)
 
     def _average(self, profiles: sp.csr_matrix, row: int, user: int | None, items: Array, out: Array) -> None:
-        columns, ratings = _entries(profiles, row)
+        columns, ratings = entries_of(profiles, row)
         _, closeness, weights = self._to_everyone(columns, ratings, user)
         average_raters(
             items, *self.train_.by_item, closeness, weights, self.centers_, self.spreads_, self.offsets_,
@@ -148,13 +148,14 @@ class UserKNN(NeighborhoodModel):
         self._everyone, self.train_.by_item  # noqa: B018 - made once, before the threads start
         run_blocks(work, n, 8)
         indptr = np.concatenate([[0], np.cumsum([len(near) for near, _ in chosen])])
-        near, weights = (np.concatenate(parts) for parts in zip(*chosen, strict=True))
+        near = np.concatenate([np.empty(0, np.int64), *(near for near, _ in chosen)])
+        weights = np.concatenate([np.empty(0), *(weights for _, weights in chosen)])
         neighbors = sp.csr_matrix((weights.astype(np.float32), near, indptr), shape=(n, train.shape[0]))
         return dense_scores(neighbors @ train)
 
     def _neighborhood(self, profiles: sp.csr_matrix, row: int, user: int | None) -> tuple[Array, Array, Array]:
         """The nearest users of a profile, nearest first: row numbers, weights in a sum, measures."""
-        values, closeness, weights = self._to_everyone(*_entries(profiles, row), user)
+        values, closeness, weights = self._to_everyone(*entries_of(profiles, row), user)
         near = top_k_row(closeness, self.n_neighbors)
         weights = weights[near]
         if self.normalize:
@@ -173,7 +174,7 @@ class UserKNN(NeighborhoodModel):
             used, weights, values, ratings = near[place], weights[place], values[place], ratings[at]
             base, contributions = 0.0, weights * ratings
         else:
-            values, closeness, weights = self._to_everyone(*_entries(profile, 0), user)
+            values, closeness, weights = self._to_everyone(*entries_of(profile, 0), user)
             heap, entry = np.empty(self.n_neighbors, np.float32), np.empty(self.n_neighbors, np.int64)
             entry = entry[: nearest_raters(raters, closeness, heap, entry)]
             used, ratings = raters[entry], ratings[entry]
@@ -192,14 +193,11 @@ class UserKNN(NeighborhoodModel):
         )
 
     def _similarities(self, items: Array) -> Array:
-        ids = self.train_.items.ids
-        rows = [
-            similarity_to_all(self.train_, ids[i], self.measure, self.reading, "items", self.shrinkage) for i in items
-        ]
-        weights = self.measure.weights(np.array(rows).reshape(len(items), self.train_.n_items))
-        return np.where(weights != 0, weights, np.nan).astype(np.float32)
-
-
-def _entries(profiles: sp.csr_matrix, row: int) -> tuple[Array, Array]:
-    entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
-    return profiles.indices[entries], profiles.data[entries]
+        everyone = AgainstAll(self.train_, self.measure, self.reading, "items", self.shrinkage)
+        likeness = np.empty((len(items), self.train_.n_items), np.float32)
+        indptr, users, ratings = self.train_.by_item
+        for row, item in enumerate(items):
+            entries = slice(indptr[item], indptr[item + 1])
+            values, shared = everyone.measure(users[entries], ratings[entries])
+            likeness[row] = np.where(shared >= self.min_overlap, self.measure.weights(values), np.nan)
+        return likeness
