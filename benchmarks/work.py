@@ -1,0 +1,138 @@
+"""What a contender hands to the worker that times it, and the data that all contenders read.
+
+Both interpreters import this: it needs NumPy and SciPy and nothing of Coterie's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+Array = np.ndarray[Any, np.dtype[Any]]
+#: What was found, by what it is; contenders must agree about what both have.
+Check = dict[str, Any]
+
+#: Neighbours that are asked for, as in every row about neighbours.
+K = 50
+#: Rows whose neighbours are compared between contenders.
+CHECKED_ROWS = 200
+#: Strangers served before the clock starts.
+WARM_CALLS = 20
+
+
+@dataclass(frozen=True)
+class Work:
+    """One contender's job in one process.
+
+    Attributes
+    ----------
+    act : callable
+        What is timed.
+    warm_up : callable
+        The same on little data, before the clock starts: imports, compilation, thread pools.
+    times : int
+        Calls of `act`, each timed on its own.
+    check : callable or None
+        Makes of the last result a `Check`, as JSON values.
+    seconds : callable or None
+        Seconds of the whole job from the result and the seconds measured, where only a part was done.
+    """
+
+    act: Callable[[], Any]
+    warm_up: Callable[[], Any] = lambda: None
+    times: int = 1
+    check: Callable[[Any], Check] | None = None
+    seconds: Callable[[Any, float], float] | None = None
+
+
+@dataclass(frozen=True)
+class Data:
+    """The files of one dataset that `benchmarks.data` has laid out."""
+
+    folder: Path
+    seed: int
+    threads: int
+
+    @classmethod
+    def of(cls, request: dict[str, Any]) -> Data:
+        return cls(Path(request["folder"]), request["seed"], request["threads"])
+
+    @property
+    def name(self) -> str:
+        return str(self.facts["name"])
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads((self.folder / "facts.json").read_text())
+        return facts
+
+    @property
+    def csv(self) -> Path:
+        return self.folder / "ratings.csv"
+
+    @property
+    def few_csv(self) -> Path:
+        """The first lines of `csv`."""
+        return self.folder / "few.csv"
+
+    def artefact(self, aggregation: str) -> Path:
+        """Where an `ItemKNN` of that aggregation is kept."""
+        return self.folder / f"item-knn-{aggregation}"
+
+    def matrix(self, dtype: Any = np.float32) -> sp.csr_matrix:
+        """Users x items, float32 unless told, in memory."""
+        indptr, indices, values = (np.load(self.folder / f"{part}.npy") for part in ("indptr", "indices", "values"))
+        shape = (self.facts["users"], self.facts["items"])
+        return sp.csr_matrix((values.astype(dtype), indices, indptr.astype(np.int32)), shape=shape)
+
+    def profiles(self, size: int) -> Iterator[Array]:
+        """Without end, for strangers: the item numbers of `size` ratings of a real row, in a repeatable order."""
+        indptr, indices = (np.load(self.folder / f"{part}.npy", mmap_mode="r") for part in ("indptr", "indices"))
+        random = np.random.default_rng(self.seed)
+        able = np.flatnonzero(np.diff(indptr) >= size)
+        if not len(able):
+            raise ValueError(f"no user of {self.name} has {size} ratings")
+        while True:
+            row = random.choice(able)
+            yield np.sort(random.choice(indices[indptr[row] : indptr[row + 1]], size, replace=False))
+
+
+def few_rows(n: int) -> int:
+    """Of n users, how many make a warm-up: enough that the same kernels are chosen as for all."""
+    return min(n, max(n // 16, 8192))
+
+
+def checked_rows(n: int) -> Array:
+    """The rows that are compared, evenly over the first tenth, which every contender gets to."""
+    return np.unique(np.linspace(0, max(n // 10 - 1, 0), CHECKED_ROWS).astype(np.int64))
+
+
+def check_matrix(indptr: Array, indices: Array, values: Array) -> Check:
+    """A digest of a matrix: equal for equal rows, columns and ratings."""
+    sha = hashlib.sha256()
+    for array, dtype in ((indptr, np.int64), (indices, np.int32), (values, np.float32)):
+        sha.update(np.ascontiguousarray(array, dtype).data)
+    return {"matrix": sha.hexdigest()}
+
+
+def check_lists(values: Array, what: str) -> Check:
+    """Neighbours' values (rows, K) by a measure, best first; 0 where there are fewer."""
+    return {what: np.nan_to_num(values.astype(np.float64)).round(6).tolist()}
+
+
+def check_sparse_lists(similar: sp.csr_matrix, rows: Array) -> Check:
+    """The same of a sparse matrix of cosines in which everyone is their own neighbour too."""
+    lists = np.zeros((len(rows), K))
+    for line, row in enumerate(rows):
+        entries = slice(similar.indptr[row], similar.indptr[row + 1])
+        others = similar.indices[entries] != row
+        best = np.sort(similar.data[entries][others])[::-1][:K]
+        lists[line, : len(best)] = best
+    return check_lists(lists, "cosine")
