@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from coterie.errors import ParameterError
 
@@ -29,6 +31,12 @@ def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + size, n)) for start in range(0, n, size))
 
 
+@cache
+def _libraries(scipy: bool) -> ThreadpoolController:
+    """The BLAS libraries of this process. Looking for them takes milliseconds; SciPy may bring one of its own."""
+    return ThreadpoolController()
+
+
 def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | None = None) -> list[T]:
     """`work(start, stop)` for every block of rows, on all threads or `threads` of them; results in block order.
 
@@ -37,7 +45,7 @@ def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | 
     """
     ranges = list(blocks(n, size))
     workers = min(threads or thread_count(), len(ranges))
-    with threadpool_limits(limits=1, user_api="blas"):
+    with _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
         if workers <= 1:
             return [work(*r) for r in ranges]
         with ThreadPoolExecutor(workers, thread_name_prefix="coterie") as pool:
