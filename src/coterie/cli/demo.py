@@ -42,7 +42,7 @@ def run_demo(
         _check(console, data)
     x = data.interactions
     with _chapter(console, "3. Recommend by neighbours, and say why"):
-        model = ct.ItemKNN(aggregation="sum").fit(x, data.catalog)
+        model = ct.ItemKNN().fit(x, data.catalog)
         predictor = ct.UserKNN().fit(x, data.catalog)
         person = typical_user(x)
         _recommend(console, model, person, f"user {person}, who rated {x.user_counts[x.users.index(person)]:,} items")
@@ -70,8 +70,8 @@ def _questions() -> list[tuple[str, list[Recommender], tuple[str, ...]]]:
         ct.Random(),
         ct.Popularity(),
         ct.BiasBaseline(),
-        ct.UserKNN(aggregation="sum"),
-        ct.ItemKNN(aggregation="sum"),
+        ct.UserKNN(),
+        ct.ItemKNN(),
     ]
     rating: list[Recommender] = [
         ct.BiasBaseline(),

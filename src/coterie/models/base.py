@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -40,7 +40,7 @@ class Explanation:
         None for a stranger.
     item : id
     score : float
-        What `score` gives for this item.
+        What the model gives this item for this person: see `of`.
     base : float
         The part of the score that no single contribution carries.
     contributions : polars.DataFrame
@@ -48,6 +48,8 @@ class Explanation:
         where known, `similarity`, `rating` (the rating that counted), `contribution`.
     summary : str
         The same in a sentence.
+    of : {"score", "rating"}
+        What `score` is: the score that ranks, or the predicted rating.
     """
 
     user: Id | None
@@ -56,6 +58,7 @@ class Explanation:
     base: float
     contributions: pl.DataFrame = field(repr=False)
     summary: str = ""
+    of: Literal["score", "rating"] = "score"
 
 
 class Recommender(ABC):
@@ -74,7 +77,7 @@ class Recommender(ABC):
     """
 
     name: ClassVar[str]
-    #: Whether scores are predicted ratings. An instance may decide it from its hyper-parameters.
+    #: Whether the model predicts ratings; its scores need not be those ratings.
     predicts_ratings: bool = False
 
     train_: Interactions
@@ -100,6 +103,10 @@ class Recommender(ABC):
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         """Base, contributions (`user_index` or `item_index`, `similarity`, `rating`, `contribution`), a sentence."""
         raise CapabilityError(f"{type(self).__name__} does not explain single scores")
+
+    def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        """As `_explain`, of the predicted rating; for a model whose scores are not its predicted ratings."""
+        return self._explain(profile, user, item)
 
     def _similarities(self, items: Array) -> Array:
         """Similarity, float32 (n, n_items), of the given items to all items."""
@@ -337,15 +344,28 @@ class Recommender(ABC):
         table = self._table(parts).rename({"item": "neighbor", "score": "similarity"})
         return table.insert_column(0, _id_series("item", train.items.ids[owner], train.items.kind))
 
-    def explain(self, user: Id | Profile, item: Id) -> Explanation:
-        """Why `item` has its score for a known user (an id) or a stranger (a profile)."""
+    def explain(self, user: Id | Profile, item: Id, of: Literal["rating", "score"] | None = None) -> Explanation:
+        """Why `item` has its predicted rating or its score for a known user (an id) or a stranger (a profile).
+
+        Parameters
+        ----------
+        of : {"rating", "score"} or None
+            What to explain: the predicted rating (before it is clipped to the scale) or the score that ranks.
+            None: the rating where the model predicts ratings, else the score. Often they are the same.
+        """
         train = self._fitted()
+        of = of or ("rating" if self.predicts_ratings else "score")
+        if of not in ("rating", "score"):
+            raise ParameterError(f"of must be 'rating' or 'score', not {of!r}")
+        if of == "rating":
+            self._rates()
         if isinstance(user, Mapping):
             row, profile = None, self._profile(user)
         else:
             row = train.users.index(user)
             profile = train.to_scipy()[row]
-        base, parts, summary = self._explain(profile, row, train.items.index(item))
+        work_out = self._explain_rating if of == "rating" else self._explain
+        base, parts, summary = work_out(profile, row, train.items.index(item))
         for axis, vocabulary in (("user", train.users), ("item", train.items)):
             if f"{axis}_index" in parts.columns:
                 ids = vocabulary.ids[parts[f"{axis}_index"].to_numpy()]
@@ -355,7 +375,7 @@ class Recommender(ABC):
             parts = self._with_titles(parts, "item")
         parts = parts.sort(pl.col("contribution").abs(), descending=True, maintain_order=True)
         score = base + float(parts["contribution"].sum())
-        return Explanation(None if row is None else user, item, score, base, parts, summary)  # type: ignore[arg-type]
+        return Explanation(None if row is None else user, item, score, base, parts, summary, of)  # type: ignore[arg-type]
 
     # ---- keeping -----------------------------------------------------------------------------------
 

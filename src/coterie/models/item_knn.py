@@ -50,9 +50,10 @@ class ItemKNN(NeighborhoodModel):
 
     with centre c, offset o, spread s and weight w by `aggregation` (see `NeighborhoodModel`). Averaging over
     *all* similar items, rated or not, would count every unrated one as a rating of zero and predict far too
-    low; taking the mean over what was rated, weighted by similarity, is the default. For ranking,
-    ``aggregation="sum"`` scores :math:`s_{ui} = \sum_{j \in N(i) \cap I_u} w_{ij} r_{uj}` over each item's
-    `n_neighbors` nearest items :math:`N(i)` (with `normalize`, over :math:`\sum_{j \in N(i)} |w_{ij}|`).
+    low; taking the mean over what was rated, weighted by similarity, is the default. Lists are ranked by
+    :math:`s_{ui} = \sum_{j \in N(i) \cap I_u} w_{ij} r_{uj}` over each item's `n_neighbors` nearest items
+    :math:`N(i)` (with `normalize`, over :math:`\sum_{j \in N(i)} |w_{ij}|`), or, with ``ranking="rating"``, by
+    :math:`\hat r_{ui}`.
 
     Attributes
     ----------
@@ -72,14 +73,19 @@ class ItemKNN(NeighborhoodModel):
     """
 
     name: ClassVar[str] = "item-knn"
-    model_size: Annotated[int, Range(1, 100_000, help="similar items kept per item (ratings)", search=(50, 1000))] = 500
+    model_size: Annotated[
+        int,
+        Range(
+            1, 100_000, help="similar items kept per item; ratings look for neighbours among them", search=(50, 1000)
+        ),
+    ] = 500
 
     # ---- steps 1 and 2: similarity to the other items, in order ------------------------------------
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         vars(self).pop("_sum_weights", None)
         self._fit_baseline(train)
-        kept = max(self.model_size, self.n_neighbors) if self.predicts_ratings else self.n_neighbors
+        kept = max(self.model_size, self.n_neighbors)
         found = neighbors(
             weighted(train, self.weighting, "items"), self.measure, kept, "items",
             self.reading, self.shrinkage, self.min_overlap, self.absolute,
@@ -114,9 +120,10 @@ class ItemKNN(NeighborhoodModel):
             return np.zeros(profiles.shape[0], np.float32)
         return np.float32(self.mean_) + self.baseline.user_biases(profiles)
 
-    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
-        if self.aggregation == "sum":
-            return dense_scores(profiles @ self._sum_weights)
+    def _sums(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        return dense_scores(profiles @ self._sum_weights)
+
+    def _ratings(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         offsets = self._user_offsets(profiles)
         averages = np.empty(profiles.shape, np.float32)
 
@@ -136,8 +143,9 @@ class ItemKNN(NeighborhoodModel):
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
         if profiles.shape[0] <= _FEW_ROWS:
-            return super()._predict(profiles, users, rows, items)
-        offsets, weights = self._user_offsets(profiles), self._closeness(self.similarities_)[1].astype(np.float32)
+            return self._ratings(profiles, users)[rows, items]
+        offsets = self._user_offsets(profiles)
+        weights = self._rating_weights(self._closeness(self.similarities_)[1]).astype(np.float32)
         starts = np.searchsorted(rows, np.arange(profiles.shape[0] + 1))
         averages = np.empty(len(rows), np.float32)
 
@@ -167,7 +175,7 @@ class ItemKNN(NeighborhoodModel):
             return averages
         z = np.zeros(len(averages), np.float32)
         z[columns] = self._centered(columns, ratings, offset)
-        weights = self._closeness(self.similarities_.ravel()[positions])[1].astype(np.float64)
+        weights = self._rating_weights(self.measure.weights(self.similarities_.ravel()[positions]).astype(np.float64))
         first = np.concatenate([[0], np.flatnonzero(targets[1:] != targets[:-1]) + 1])
         total = np.add.reduceat(weights * z[self.neighbors_.ravel()[positions]], first)
         weight = np.add.reduceat(np.abs(weights), first)
@@ -196,36 +204,47 @@ class ItemKNN(NeighborhoodModel):
         """(rated item j, item i) weights of j in i's sum."""
         import scipy.sparse as sp
 
-        weights = self._closeness(self.similarities_)[1]
-        if self.normalize:
-            weights = weights / np.maximum(np.abs(weights).sum(axis=1, keepdims=True), 1e-30)
-        targets = self.listed_ // self.neighbors_.shape[1]
-        said = weights.ravel()[self.listed_].astype(np.float32)
-        return sp.csr_matrix((said, targets, self.listed_starts_), shape=(len(weights), len(weights)))
+        n = len(self.neighbors_)
+        weights = self._list_weights(slice(None))
+        rows, places = np.nonzero(weights)
+        said = weights[rows, places].astype(np.float32)
+        return sp.csr_matrix((said, (self.neighbors_[rows, places], rows)), shape=(n, n))
+
+    def _list_weights(self, items: Array | slice) -> Array:
+        """Weights in a sum of the first `n_neighbors` entries of lists, (n, n_neighbors)."""
+        weights = self._closeness(self.similarities_[items, : self.n_neighbors])[1]
+        total = np.abs(weights).sum(axis=1, keepdims=True) if self.normalize else 1.0
+        return np.asarray(weights / np.maximum(total, 1e-30))
 
     # ---- looking inside ----------------------------------------------------------------------------
 
-    def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
-        closeness, weights = self._closeness(self.similarities_[item])
-        rated = np.isin(self.neighbors_[item], profile.indices) & (closeness > -np.inf)
-        places = np.flatnonzero(rated)[: self.n_neighbors]
-        columns, likeness, said = self.neighbors_[item][places], self.similarities_[item][places], weights[places]
-        ratings = profile.data[np.searchsorted(profile.indices, columns)]
-        if self.aggregation == "sum":
-            scale = max(np.abs(weights).sum(), 1e-30) if self.normalize else 1.0
-            parts = contribution_frame("item_index", columns, likeness, ratings, said * ratings / scale)
-            return (
-                0.0,
-                parts,
-                f"{len(columns)} of the items this person rated are among its {self.n_neighbors} nearest.",
-            )
-        if len(columns) < self.min_neighbors or not np.abs(said).sum() > 0:
-            return explain_alone(self.baseline, profile, item, "item_index", len(columns))
+    def _explain_sum(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        weights = self._list_weights(np.array([item]))[0]
+        places, ratings = self._rated_places(profile, item, weights)
+        parts = contribution_frame(
+            "item_index", self.neighbors_[item][places], self.similarities_[item][places], ratings,
+            weights[places] * ratings,
+        )  # fmt: skip
+        return 0.0, parts, f"{len(places)} of the items this person rated are among its {self.n_neighbors} nearest."
+
+    def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        weights = self._closeness(self.similarities_[item])[1]
+        places, ratings = self._rated_places(profile, item, weights)
+        said = self._rating_weights(weights[places])
+        columns = self.neighbors_[item][places]
+        if len(places) < self.min_neighbors or not np.abs(said).sum() > 0:
+            return explain_alone(self.baseline, profile, item, "item_index", len(places))
         offset = self._user_offsets(profile)[0]
         contributions = self.spreads_[item] * said * self._centered(columns, ratings, offset) / np.abs(said).sum()
-        parts = contribution_frame("item_index", columns, likeness, ratings, contributions)
+        parts = contribution_frame("item_index", columns, self.similarities_[item][places], ratings, contributions)
         summary = f"This person rated {len(columns)} of the items nearest to it, {ratings.mean():.1f} on average."
         return float(self.centers_[item] + offset), parts, summary
+
+    def _rated_places(self, profile: sp.csr_matrix, item: int, weights: Array) -> tuple[Array, Array]:
+        """Places in the item's list, at most `n_neighbors`, that count and that the profile rated; their ratings."""
+        listed = self.neighbors_[item][: len(weights)]
+        places = np.flatnonzero(np.isin(listed, profile.indices) & (weights != 0))[: self.n_neighbors]
+        return places, profile.data[np.searchsorted(profile.indices, listed[places])]
 
     def _similarities(self, items: Array) -> Array:
         scores = np.full((len(items), len(self.neighbors_)), np.nan, np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SimilarityName = Literal["jaccard", "cosine", "pearson", "manhattan", "euclidean", "chebyshev"]
-Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline", "sum"]
+Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline"]
+AggregationParameter = Annotated[Aggregation, Range(help="how neighbours' ratings make a predicted rating")]
 
 
 @dataclass(eq=False)
@@ -45,15 +47,20 @@ class NeighborhoodModel(Recommender):
     ``baseline``  own bias                    μ + other's bias   1                      similarity
     ============  ==========================  =================  =====================  ==================
 
-    ``sum`` is for ranking instead: the score is Σ w r over the neighbours, no mean. Where fewer than
-    `min_neighbors` neighbours can be used, a rating is predicted by the `BiasBaseline`.
+    Where fewer than `min_neighbors` neighbours can be used, the `BiasBaseline` predicts. To *rank* items,
+    averages are a poor guide: one near neighbour's five stars would lead every list. So scores are sums,
+    Σ w r over the neighbours, which grow with how many there are; ``ranking="rating"`` ranks by the
+    predicted ratings all the same.
     """
+
+    predicts_ratings = True
 
     similarity: Annotated[SimilarityName, Range(help="measure of likeness")] = "cosine"
     n_neighbors: Annotated[int, Range(1, 100_000, help="most neighbours used", search=(5, 200), log=True)] = 50
-    aggregation: Annotated[
-        Aggregation, Range(help="how neighbours' ratings combine: sum ranks, the others predict ratings")
-    ] = "weighted"
+    aggregation: AggregationParameter = "weighted"
+    ranking: Annotated[
+        Literal["sum", "rating"], Range(help="what ranks items: sums over neighbours, or predicted ratings")
+    ] = "sum"
     reading: Annotated[Reading, Range(help="which definition of the measure (see coterie.similarity)")] = "table"
     min_neighbors: Annotated[int, Range(1, 1000, help="fewest neighbours of a rating; below, the baseline")] = 1
     min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
@@ -65,18 +72,13 @@ class NeighborhoodModel(Recommender):
     normalize: Annotated[bool, Range(help="ranking: divide by the sum of the neighbours' similarities")] = False
 
     @property
-    def predicts_ratings(self) -> bool:  # type: ignore[override]
-        """Whether the aggregation gives ratings (all but ``sum``)."""
-        return self.aggregation != "sum"
-
-    @property
     def measure(self) -> Measure:
         """The measure of likeness."""
         return MEASURES[self.similarity]
 
     def _fit_baseline(self, train: Interactions) -> None:
-        if self.normalize and self.predicts_ratings:
-            raise ParameterError("normalize is for ranking; it needs aggregation='sum' (rating means are normalised)")
+        if self.normalize and self.ranking == "rating":
+            raise ParameterError("normalize is for sums; it needs ranking='sum' (predicted ratings are means already)")
         baseline = BiasBaseline().fit(train)
         self.mean_, self.item_biases_ = baseline.mean_, baseline.item_biases_
 
@@ -88,16 +90,36 @@ class NeighborhoodModel(Recommender):
         return baseline
 
     def _closeness(self, values: Array) -> tuple[Array, Array]:
-        """Closeness (float32, -inf: not a neighbour) and weights, from values of the measure (NaN: unknown)."""
+        """Closeness (float32, -inf: no neighbour) and weights (0 there), from values of the measure (NaN: unknown)."""
         weights = self.measure.weights(values)
         close = np.abs(weights) if self.absolute else weights
         close = np.where((close > 0) & ~np.isnan(values), close, -np.inf)
-        match self.aggregation:
-            case "mean":
-                weights = np.ones_like(weights)
-            case "weighted":
-                weights = np.abs(weights)
         return close.astype(np.float32), np.where(close > -np.inf, weights, 0.0)
+
+    def _rating_weights(self, weights: Array) -> Array:
+        """The weights in an average, by `aggregation`."""
+        if self.aggregation == "mean":
+            return np.where(weights != 0, 1.0, 0.0)
+        return np.abs(weights) if self.aggregation == "weighted" else weights
+
+    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        return self._sums(profiles, users) if self.ranking == "sum" else self._ratings(profiles, users)
+
+    def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        explain = self._explain_sum if self.ranking == "sum" else self._explain_rating
+        return explain(profile, user, item)
+
+    @abstractmethod
+    def _sums(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        """Sums over neighbours, float32 (n, n_items); NaN where no neighbour says anything."""
+
+    @abstractmethod
+    def _ratings(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        """Predicted ratings of all items, float32 (n, n_items)."""
+
+    @abstractmethod
+    def _explain_sum(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        """The parts of `_sums` for one profile and item."""
 
 
 def means_and_spreads(rows: Array, values: Array, n: int, overall: float) -> tuple[Array, Array]:

@@ -15,6 +15,7 @@ from coterie.kernels.neighborhood import average_raters, nearest_raters
 from coterie.kernels.parallel import run_blocks
 from coterie.kernels.topk import top_k_row
 from coterie.models.neighborhood import (
+    AggregationParameter,
     NeighborhoodModel,
     contribution_frame,
     dense_scores,
@@ -45,9 +46,9 @@ class UserKNN(NeighborhoodModel):
     .. math:: \hat r_{ui} = c_u + o_i + s_u \frac{\sum_{v \in N_i(u)} w_{uv} z_{vi}}{\sum_{v \in N_i(u)} |w_{uv}|},
               \qquad z_{vi} = \frac{r_{vi} - c_v - o_i}{s_v}
 
-    with centre c, offset o, spread s and weight w by `aggregation` (see `NeighborhoodModel`). For ranking,
-    ``aggregation="sum"`` takes one neighbourhood :math:`N(u)` for all items and scores
-    :math:`s_{ui} = \sum_{v \in N(u)} w_{uv} r_{vi}` (with `normalize`, over :math:`\sum_{v \in N(u)} |w_{uv}|`).
+    with centre c, offset o, spread s and weight w by `aggregation` (see `NeighborhoodModel`). Lists are ranked
+    by :math:`s_{ui} = \sum_{v \in N(u)} w_{uv} r_{vi}` over one neighbourhood :math:`N(u)` for all items (with
+    `normalize`, over :math:`\sum_{v \in N(u)} |w_{uv}|`), or, with ``ranking="rating"``, by :math:`\hat r_{ui}`.
     Similarities are computed when asked, for known users and strangers alike; nobody is their own neighbour.
 
     Attributes
@@ -63,6 +64,7 @@ class UserKNN(NeighborhoodModel):
     """
 
     name: ClassVar[str] = "user-knn"
+    aggregation: AggregationParameter = "baseline"
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         vars(self).pop("_everyone", None)
@@ -101,9 +103,7 @@ class UserKNN(NeighborhoodModel):
 
     # ---- steps 3 and 4: neighbourhood and prediction -----------------------------------------------
 
-    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
-        if self.aggregation == "sum":
-            return self._sums(profiles, users)
+    def _ratings(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         n, n_items = profiles.shape
         rows = np.repeat(np.arange(n), n_items)
         return self._predict(profiles, users, rows, np.tile(np.arange(n_items), n)).reshape(n, n_items)
@@ -130,8 +130,8 @@ class UserKNN(NeighborhoodModel):
         columns, ratings = entries_of(profiles, row)
         _, closeness, weights = self._to_everyone(columns, ratings, user)
         average_raters(
-            items, *self.train_.by_item, closeness, weights, self.centers_, self.spreads_, self.offsets_,
-            self.n_neighbors, self.min_neighbors, out,
+            items, *self.train_.by_item, closeness, self._rating_weights(weights), self.centers_, self.spreads_,
+            self.offsets_, self.n_neighbors, self.min_neighbors, out,
         )  # fmt: skip
 
     def _sums(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
@@ -164,33 +164,39 @@ class UserKNN(NeighborhoodModel):
 
     # ---- looking inside ----------------------------------------------------------------------------
 
-    def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+    def _explain_sum(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        near, weights, values = self._neighborhood(profile, 0, user)
+        raters, ratings = self._raters(item)
+        _, place, at = np.intersect1d(near, raters, assume_unique=True, return_indices=True)
+        return self._explained(0.0, near[place], values[place], ratings[at], weights[place] * ratings[at])
+
+    def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        values, closeness, weights = self._to_everyone(*entries_of(profile, 0), user)
+        raters, ratings = self._raters(item)
+        near, entries = np.empty(self.n_neighbors, np.float32), np.empty(self.n_neighbors, np.int64)
+        entries = entries[: nearest_raters(raters, closeness, near, entries)]
+        used, ratings = raters[entries], ratings[entries]
+        weights = self._rating_weights(weights[used])
+        total = np.abs(weights).sum()
+        if len(used) < self.min_neighbors or not total > 0:
+            return explain_alone(self.baseline, profile, item, "user_index", len(used))
+        (center,), (spread,) = self._user_terms(profile)
+        z = (ratings - self.centers_[used] - self.offsets_[item]) / self.spreads_[used]
+        base = float(center + self.offsets_[item])
+        return self._explained(base, used, values[used], ratings, spread * weights * z / total)
+
+    def _raters(self, item: int) -> tuple[Array, Array]:
+        """Who rated an item, and how."""
         by_item = self.train_.by_item
         entries = slice(by_item.indptr[item], by_item.indptr[item + 1])
-        raters, ratings = by_item.indices[entries], by_item.values[entries]
-        if self.aggregation == "sum":
-            near, weights, values = self._neighborhood(profile, 0, user)
-            _, place, at = np.intersect1d(near, raters, assume_unique=True, return_indices=True)
-            used, weights, values, ratings = near[place], weights[place], values[place], ratings[at]
-            base, contributions = 0.0, weights * ratings
-        else:
-            values, closeness, weights = self._to_everyone(*entries_of(profile, 0), user)
-            heap, entry = np.empty(self.n_neighbors, np.float32), np.empty(self.n_neighbors, np.int64)
-            entry = entry[: nearest_raters(raters, closeness, heap, entry)]
-            used, ratings = raters[entry], ratings[entry]
-            weights, values = weights[used], values[used]
-            if len(used) < self.min_neighbors or not np.abs(weights).sum() > 0:
-                return explain_alone(self.baseline, profile, item, "user_index", len(used))
-            (center,), (spread,) = self._user_terms(profile)
-            base = float(center + self.offsets_[item])
-            z = (ratings - self.centers_[used] - self.offsets_[item]) / self.spreads_[used]
-            contributions = spread * weights * z / np.abs(weights).sum()
+        return by_item.indices[entries], by_item.values[entries]
+
+    def _explained(
+        self, base: float, used: Array, values: Array, ratings: Array, contributions: Array
+    ) -> tuple[float, pl.DataFrame, str]:
         parts = contribution_frame("user_index", used, values, ratings, contributions)
-        return (
-            base,
-            parts,
-            f"{len(used)} of the nearest people rated it, {ratings.mean() if len(used) else 0:.1f} on average.",
-        )
+        average = f", {ratings.mean():.1f} on average" if len(used) else ""
+        return base, parts, f"{len(used)} of the nearest people rated it{average}."
 
     def _similarities(self, items: Array) -> Array:
         everyone = AgainstAll(self.train_, self.measure, self.reading, "items", self.shrinkage)
