@@ -1,0 +1,122 @@
+"""The models under contract and the small world that they are fitted on.
+
+Every registered model is here by itself; `VARIANTS` adds settings that take other paths through the code.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.data.vocabulary import Vocabulary
+from coterie.models.base import Recommender
+from coterie.models.registry import MODELS, model_class
+
+_NEIGHBORS: list[dict[str, Any]] = [
+    {"normalize": True},
+    {"weighting": "bm25"},
+    {"weighting": "tfidf", "normalize": True},
+    {"similarity": "jaccard", "n_neighbors": 4},
+    {"similarity": "manhattan"},
+    {"similarity": "pearson", "absolute": True},
+    {"ranking": "rating", "aggregation": "weighted"},
+    {"ranking": "rating", "aggregation": "mean", "absolute": True, "n_neighbors": 3},
+    {"ranking": "rating", "aggregation": "centered", "similarity": "pearson", "absolute": True},
+    {"ranking": "rating", "aggregation": "zscore", "similarity": "euclidean", "reading": "notebook"},
+    {"ranking": "rating", "aggregation": "baseline", "similarity": "chebyshev", "shrinkage": 5.0},
+    {"ranking": "rating", "aggregation": "baseline", "min_neighbors": 3, "min_overlap": 3, "n_neighbors": 5},
+]
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "random": [{"random_state": 7}],
+    "user-knn": _NEIGHBORS,
+    "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],
+}
+
+Case = tuple[str, tuple[tuple[str, Any], ...]]
+CASES: list[Case] = [
+    (name, tuple(parameters.items())) for name in MODELS for parameters in [{}, *VARIANTS.get(name, [])]
+]
+
+
+def label(case: Case) -> str:
+    return "-".join([case[0], *(f"{value}" if value is not True else key for key, value in case[1])])
+
+
+each_case = pytest.mark.parametrize("case", CASES, ids=label)
+each_model = pytest.mark.parametrize("case", [case for case in CASES if not case[1]], ids=label)
+
+
+def make(case: Case) -> Recommender:
+    return model_class(case[0])(**dict(case[1]))
+
+
+# ---- a small world ---------------------------------------------------------------------------------------
+
+N_USERS, N_ITEMS = 36, 25
+SILENT_USER, UNRATED_ITEM = 4, 9  # row numbers: nothing is known of these
+
+
+@cache
+def world(text: bool = False, seed: int = 0) -> Interactions:
+    """36 users, 25 items, half-star ratings; ids have gaps and stand in no order."""
+    random = np.random.default_rng(seed)
+    dense = np.where(random.random((N_USERS, N_ITEMS)) < 0.5, random.integers(1, 11, (N_USERS, N_ITEMS)) / 2, 0.0)
+    dense[SILENT_USER], dense[:, UNRATED_ITEM] = 0.0, 0.0
+    user, item = np.nonzero(dense)
+    ids: list[Any] = [random.permutation(n) * 7 + 1000 for n in dense.shape]
+    if text:
+        ids = [[f"№ {i}" for i in part] for part in ids]
+    vocabularies = Vocabulary(ids[0], "user"), Vocabulary(ids[1], "item")
+    return Interactions.from_arrays(*vocabularies, user, item, dense[user, item])
+
+
+def interactions(dense: Any) -> Interactions:
+    """Ratings (users x items, 0 for unrated); user ids from 1, item ids from 101."""
+    dense = np.asarray(dense, np.float32)
+    user, item = np.nonzero(dense)
+    users, items = Vocabulary(np.arange(len(dense)) + 1, "user"), Vocabulary(np.arange(dense.shape[1]) + 101, "item")
+    return Interactions.from_arrays(users, items, user, item, dense[user, item])
+
+
+@cache
+def catalog(text: bool = False) -> Catalog:
+    ids = world(text).items.ids.tolist()
+    genres = [["Drama"] if n % 2 else ["War", "Comedy"] for n in range(len(ids))]
+    return Catalog.from_titles(
+        pl.DataFrame({"item": ids, "title": [f"Title {i} (1999)" for i in ids], "genres": genres})
+    )
+
+
+@cache
+def fitted(case: Case, text: bool = False) -> Recommender:
+    """The model of a case, fitted once on the small world. Tests must not change it."""
+    return make(case).fit(world(text), catalog(text))
+
+
+def profile_of(x: Interactions, user: int) -> dict[Any, float]:
+    """A known user's ratings (by row number) as a stranger would tell them."""
+    row = x.to_scipy()[user]
+    return dict(zip(x.items.ids[row.indices].tolist(), row.data.tolist(), strict=True))
+
+
+def without(x: Interactions, user: int) -> Interactions:
+    """The same users and items, but none of this user's ratings."""
+    return x.select(x.user_index != user, keep_vocabularies=True)
+
+
+def state(model: Recommender) -> dict[str, bytes]:
+    """What a model has learnt, as bytes."""
+    learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
+    out = {}
+    for name, value in learned.items():
+        if isinstance(value, Interactions):
+            out[name] = value.fingerprint.encode()
+        elif not isinstance(value, Catalog):
+            out[name] = value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode()
+    return out
