@@ -29,15 +29,9 @@ def test_compare_is_the_library_s(run: Run, movies: Path) -> None:
     assert timeless[0] == timeless[1]
 
 
-def test_without_models_all_are_compared_neighbours_as_rankers_too(run: Run, movies: Path) -> None:
+def test_without_models_all_are_compared(run: Run, movies: Path) -> None:
     rows = run("compare", movies, *OPTIONS, "--json").document["rows"]
-    assert {row["model"].partition("(")[0] for row in rows} == set(MODELS)
-    assert {row["model"] for row in rows if "knn" in row["model"]} == {
-        "user-knn",
-        "user-knn(aggregation=sum)",
-        "item-knn",
-        "item-knn(aggregation=sum)",
-    }
+    assert {row["model"] for row in rows} == set(MODELS)
     assert [row["error"] for row in rows if row["error"]] == []
 
 

@@ -23,15 +23,8 @@ def dataset(movies: Path) -> Dataset:
 
 @pytest.fixture(scope="module")
 def model(dataset: Dataset) -> Any:
-    """What `predict` fits."""
+    """What the commands fit."""
     return ct.UserKNN(n_neighbors=7, similarity="pearson").fit(dataset.interactions, dataset.catalog)
-
-
-@pytest.fixture(scope="module")
-def ranker(dataset: Dataset) -> Any:
-    """What `recommend` and `explain` fit."""
-    found = ct.UserKNN(n_neighbors=7, similarity="pearson", aggregation="sum")
-    return found.fit(dataset.interactions, dataset.catalog)
 
 
 def same_rows(rows: list[dict[str, Any]], frame: pl.DataFrame) -> bool:
@@ -41,7 +34,7 @@ def same_rows(rows: list[dict[str, Any]], frame: pl.DataFrame) -> bool:
     ]
 
 
-def test_recommend_for_known_users(run: Run, movies: Path, ranker: Any) -> None:
+def test_recommend_for_known_users(run: Run, movies: Path, model: Any) -> None:
     answer = run("recommend", "1", "2", "-k", "4", *MODEL, "--data", movies, "--json")
     assert answer.status == 0
     assert answer.err == ""
@@ -49,19 +42,18 @@ def test_recommend_for_known_users(run: Run, movies: Path, ranker: Any) -> None:
     assert document["model"] == "user-knn"
     assert document["hyper_parameters"]["n_neighbors"] == 7
     assert document["hyper_parameters"]["similarity"] == "pearson"
-    assert document["hyper_parameters"]["aggregation"] == "sum"
     assert document["users"] == [1, 2]
-    assert same_rows(document["recommendations"], ranker.recommend([1, 2], k=4))
+    assert same_rows(document["recommendations"], model.recommend([1, 2], k=4))
 
 
-def test_recommend_for_a_stranger_by_titles_and_ids(run: Run, movies: Path, ranker: Any) -> None:
+def test_recommend_for_a_stranger_by_titles_and_ids(run: Run, movies: Path, model: Any) -> None:
     rated = ["--rated", "toy story=5", "--rated", "The Fear = 2.5", "--rated", "9=1"]
     document = run("recommend", *rated, *MODEL, "--data", movies, "--json").document
     assert document["profile"] == {"1": 5.0, "5": 2.5, "9": 1.0}
-    assert same_rows(document["recommendations"], ranker.recommend_for({1: 5.0, 5: 2.5, 9: 1.0}))
+    assert same_rows(document["recommendations"], model.recommend_for({1: 5.0, 5: 2.5, 9: 1.0}))
 
 
-def test_recommend_among_candidates_and_what_was_seen(run: Run, movies: Path, ranker: Any) -> None:
+def test_recommend_among_candidates_and_what_was_seen(run: Run, movies: Path, model: Any) -> None:
     among = ["--candidate", "heat", "--candidate", "1"]
     seen = run("recommend", "1", *among, "--include-seen", *MODEL, "--data", movies, "--json").document
     assert {row["item"] for row in seen["recommendations"]} == {1, 2}
@@ -106,9 +98,9 @@ def test_a_ranker_does_not_predict(run: Run, movies: Path) -> None:
     assert "use recommend" in answer.err
 
 
-def test_explain_adds_up(run: Run, movies: Path, ranker: Any) -> None:
+def test_explain_adds_up(run: Run, movies: Path, model: Any) -> None:
     document = run("explain", "1", "heat", *MODEL, "--data", movies, "--json").document
-    expected = ranker.explain(1, 2)
+    expected = model.explain(1, 2)
     assert document["item"] == 2
     assert document["title"] == "Heat (1995)"
     assert document["score"] == pytest.approx(expected.score)
@@ -131,8 +123,7 @@ def test_a_fitted_model_is_kept_and_used(run: Run, movies: Path, tmp_path: Path)
     fitted = run("fit", "user-knn", movies, "-o", folder, "--n-neighbors", "7", "--similarity", "pearson", "--json")
     assert fitted.document["folder"] == str(folder)
     assert fitted.document["hyper_parameters"]["n_neighbors"] == 7
-    options = [*MODEL, "--aggregation", "weighted"]
-    now = run("recommend", "1", *options, "--data", movies, "--json").document
+    now = run("recommend", "1", *MODEL, "--data", movies, "--json").document
     later = run("recommend", "1", "--model", folder, "--json").document
     assert later == now
 

@@ -103,7 +103,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     model = CoRated().fit(data.interactions, data.catalog)
     board = compare(data, ["random", "popularity", CoRated()], "random", ["ndcg@5", "coverage@5"], progress=False)
     path = tmp_path_factory.mktemp("report") / "new" / "report.html"
-    assert write_report(path, data, model, None, 3, {1: 5.0, 2: 4.0}, {"Which?": board}, k=4) == path
+    assert write_report(path, data, model, 3, {1: 5.0, 2: 4.0}, {"Which?": board}, k=4) == path
     assert [f.name for f in path.parent.iterdir()] == ["report.html"]
     return Page.read(path)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coterie.cli.options import DataArgument, HyperParameters, RankingOptions, flag, settings
+from coterie.cli.options import DataArgument, HyperParameters, flag, settings
 from coterie.cli.output import Output, Side, cell, heading, table
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
@@ -48,7 +48,7 @@ def compare(
 
     board = ct.compare(
         data.load(),
-        models=[_contestant(text) for text in model] if model else _everyone(),
+        models=[_contestant(text) for text in model] if model else None,
         split=split,
         metrics=metric or None,
         k=k,
@@ -58,7 +58,7 @@ def compare(
     )
     failures = [f"{row.model} failed: {row.error}" for row in board.rows if row.error]
     words = map(cell, [*board.words(), *failures, *board.notes])
-    out.show(board.to_dict(), heading(board.split.description), _picture(board), *words)
+    out.show(board.to_dict(), heading(board.split.description), leaderboard_table(board), *words)
     return 1 if all(row.error for row in board.rows) else 0
 
 
@@ -96,17 +96,8 @@ def _contestant(text: str) -> Recommender:
     return model_class(name)(**settings(name, hyper_parameters))
 
 
-def _everyone() -> list[Recommender]:
-    """Every model by default and, where it ranks otherwise than it predicts, as a ranker too."""
-    found = []
-    for name in MODELS:
-        cls = model_class(name)
-        ranking = {p: value for p, value in RankingOptions.preferred.items() if p in cls.parameters()}
-        found += [cls(), cls(**ranking)] if ranking else [cls()]
-    return found
-
-
-def _picture(board: Leaderboard) -> Any:
+def leaderboard_table(board: Leaderboard) -> Any:
+    """A leaderboard that fits a terminal of 80 columns."""
     # Headings and labels take two lines, so that a usual choice of metrics fits 80 columns.
     headings = [measure.name.replace("@", "\n@") for measure in board.measures] + ["fit\nsec."]
     columns: dict[str, Side] = {"model": "left"}

@@ -16,13 +16,12 @@ from coterie.errors import UnknownIdError
 if TYPE_CHECKING:
     from coterie.data.dataset import Dataset
     from coterie.data.vocabulary import Id
-    from coterie.evaluation.leaderboard import Leaderboard
     from coterie.models.base import Recommender
 
 # What the stranger of the story rated; where the catalog has none of it, the most-rated items stand in.
 _STRANGER = {"Toy Story (1995)": 5.0, "Matrix, The (1999)": 5.0, "Jurassic Park (1993)": 4.0}
 _K = 5
-_RANKING, _RATING = ("ndcg@10", "recall@10", "coverage@10"), ("rmse", "mae")
+_METRICS = ("ndcg@10", "recall@10", "coverage@10", "rmse")
 
 
 def run_demo(
@@ -30,7 +29,7 @@ def run_demo(
 ) -> Path:
     """Run the main job on a dataset, telling what happens, and give the path of the report."""
     import coterie as ct
-    from coterie.evaluation import split
+    from coterie.cli.compare import leaderboard_table
     from coterie.explore import typical_user, write_report
 
     console = console or Console(highlight=False)
@@ -43,44 +42,34 @@ def run_demo(
     x = data.interactions
     with _chapter(console, "3. Recommend by neighbours, and say why"):
         model = ct.ItemKNN().fit(x, data.catalog)
-        predictor = ct.UserKNN().fit(x, data.catalog)
         person = typical_user(x)
         _recommend(console, model, person, f"user {person}, who rated {x.user_counts[x.users.index(person)]:,} items")
     with _chapter(console, "4. A stranger comes along"):
         stranger = _stranger(data)
         _recommend(console, model, stranger, _in_words(data, stranger))
-    parts, boards = split(x, "random"), {}
-    for number, (question, models, metrics) in enumerate(_questions(), 5):
-        with _chapter(console, f"{number}. {question}"):
-            boards[question] = ct.compare(data, models, parts, metrics, progress=False)
-            _leaderboard(console, boards[question])
-    with _chapter(console, "7. A report to look at"):
-        path = write_report(Path(output) / "report.html", data, model, predictor, person, stranger, boards)
+    with _chapter(console, "5. Which method is best?"):
+        board = ct.compare(data, _contestants(), "random", _METRICS, progress=False)
+        console.print(cell(board.split.description), leaderboard_table(board), *map(cell, board.words()), sep="\n")
+    with _chapter(console, "6. A report to look at"):
+        boards = {"Which method is best?": board}
+        path = write_report(Path(output) / "report.html", data, model, person, stranger, boards)
     console.print(f"[bold]{cell(str(path))}[/bold]  (open it in a browser; it needs no network)")
     console.print(f"\nThat took {time.perf_counter() - started:.0f} seconds. With your own ratings:")
     console.print("  coterie compare my-ratings.csv      coterie recommend --help")
     return path
 
 
-def _questions() -> list[tuple[str, list[Recommender], tuple[str, ...]]]:
-    """What is asked of a few methods in sensible settings. Ranking and predicting ratings are different jobs."""
+def _contestants() -> list[Recommender]:
+    """A few methods in sensible settings; each neighbour model both ranks and predicts ratings."""
     import coterie as ct
 
-    ranking: list[Recommender] = [
+    return [
         ct.Random(),
         ct.Popularity(),
         ct.BiasBaseline(),
         ct.UserKNN(),
         ct.ItemKNN(),
-    ]
-    rating: list[Recommender] = [
-        ct.BiasBaseline(),
-        ct.UserKNN(similarity="pearson", aggregation="baseline", min_neighbors=3, shrinkage=20.0),
-        ct.ItemKNN(aggregation="baseline", shrinkage=20.0, model_size=200),
-    ]
-    return [
-        ("Which method recommends best?", ranking, _RANKING),
-        ("Which method predicts ratings best?", rating, _RATING),
+        ct.ItemKNN(aggregation="baseline", shrinkage=20.0),
     ]
 
 
@@ -120,7 +109,7 @@ def _recommend(console: Console, model: Recommender, user: Id | Mapping[Id, floa
         recommended = model.recommend_for(user, k=_K)
     else:
         recommended = model.recommend(user, k=_K).drop("user")
-    reasons = [reason(model.explain(user, item)) for item in recommended["item"].to_list()]
+    reasons = [reason(model.explain(user, item, of="score")) for item in recommended["item"].to_list()]
     console.print(f"For {cell(whose)}:")
     made = table({"": "right", "title": "left", "why": "left"})
     titles = recommended["title" if "title" in recommended.columns else "item"].to_list()
@@ -146,14 +135,3 @@ def _stranger(data: Dataset) -> dict[Id, float]:
 def _in_words(data: Dataset, profile: Mapping[Id, float]) -> str:
     titles = list(profile) if data.catalog is None else data.catalog.titles(profile).to_list()
     return "someone who rated " + ", ".join(f"{t} {r:g}" for t, r in zip(titles, profile.values(), strict=True))
-
-
-def _leaderboard(console: Console, board: Leaderboard) -> None:
-    console.print(cell(str(board.split).splitlines()[0]))
-    made = table({"method": "left", board.primary.name: "right", "95 % interval": "right", "": "left"})
-    for row in board.rows:
-        first = row.estimates[board.primary.name]
-        interval = "-" if first is None or first.low is None else f"{first.low:.3f} to {first.high:.3f}"
-        words = cell(row.error or board.verdict(row))
-        made.add_row(cell(row.model.partition("(")[0]), cell(first and first.value, 3), interval, words)
-    console.print(made)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, RankingOptions
+from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions
 from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr, stdout, working
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Rated = Annotated[
     typer.Option("--rated", metavar="ITEM=RATING", help='What a stranger rated, such as "Toy Story (1995)=5"; repeat.'),
 ]
 K = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many.")]
-_ITEM = "An id or a title."
+Explained = Literal["rating", "score"]
 
 
 def demo(
@@ -48,10 +48,7 @@ def fit(
     out: Output,
     folder: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the fitted model goes.")],
 ) -> None:
-    """Fit a model and keep it in a folder, for `--model FOLDER`.
-
-    Neighbour models predict ratings by default; for lists, the aggregation `sum` ranks better.
-    """
+    """Fit a model and keep it in a folder, for `--model FOLDER`."""
     from coterie.cli.sources import fit_model
 
     dataset = data.load()
@@ -66,7 +63,7 @@ def fit(
 
 
 def recommend(
-    model: RankingOptions,
+    model: ModelOptions,
     data: DataOptions,
     out: Output,
     users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of known users.")] = None,
@@ -133,16 +130,20 @@ def predict(
 
 
 def explain(
-    model: RankingOptions,
+    model: ModelOptions,
     data: DataOptions,
     out: Output,
     who_and_what: Annotated[
         list[str], typer.Argument(metavar="[USER] ITEM", help="A user id (none with --rated), then an id or a title.")
     ],
     rated: Rated = None,
+    of: Annotated[
+        Explained | None,
+        typer.Option("--of", help="What to explain; by default the rating where the model predicts ratings."),
+    ] = None,
     k: K = 10,
 ) -> None:
-    """Why an item has the score it has for a person: contributions that add up."""
+    """Why an item has its predicted rating, or its score in lists, for a person: contributions that add up."""
     from coterie.cli.sources import obtain_model
 
     _enough(who_and_what, rated, "explain")
@@ -150,19 +151,21 @@ def explain(
         raise UsageError(f"explain takes one item, not {', '.join(map(repr, who_and_what[0 if rated else 1 :]))}")
     fitted = obtain_model(model, data)
     who, [item] = _person(fitted, who_and_what, rated)
-    explanation = fitted.explain(who, item)
+    explanation = fitted.explain(who, item, of)
     document = {
         **_about(fitted),
         **_whom(who),
         "item": item,
         "title": _title(fitted, item),
+        "of": explanation.of,
         "score": explanation.score,
         "base": explanation.base,
         "contributions": explanation.contributions,
         "summary": explanation.summary,
     }
     whom = "a stranger" if isinstance(who, dict) else f"user {who}"
-    why = f"Why {_name(fitted, item)} scores {explanation.score:.4f} for {whom}, by {_label(fitted)}"
+    what = "is predicted" if explanation.of == "rating" else "scores"
+    why = f"Why {_name(fitted, item)} {what} {explanation.score:.4f} for {whom}, by {_label(fitted)}"
     out.show(document, heading(why), cell(explanation.summary), _account(explanation, k))
 
 
@@ -239,5 +242,5 @@ def _account(explanation: Explanation, k: int) -> Any:
     if len(rest):
         made.add_row(f"{len(rest):,} more", *blank, cell(float(rest.sum())))
     made.add_row("base", *blank, cell(explanation.base))
-    made.add_row("score", *blank, cell(explanation.score), style="bold")
+    made.add_row(explanation.of, *blank, cell(explanation.score), style="bold")
     return made

@@ -63,8 +63,7 @@ def _fields(group: Any, own: dict[str, Parameter], panel: str) -> Iterator[inspe
             continue
         if hint is HyperParameters:
             for parameter in own.values():
-                default = getattr(group, "preferred", {}).get(parameter.name, parameter.default)
-                yield _option(parameter.name, _of_model(parameter, panel), _typed(default))
+                yield _option(parameter.name, _of_model(parameter, panel), _typed(parameter.default))
         else:
             f = next(f for f in fields(group) if f.name == name)
             made = MISSING if f.default_factory is MISSING else f.default_factory()
@@ -107,13 +106,6 @@ class ModelOptions:
         ),
     ] = "item-knn"
     hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
-
-
-@dataclass
-class RankingOptions(ModelOptions):
-    """The same for commands about lists: neighbour models sum, which ranks better than the mean that predicts."""
-
-    preferred: ClassVar[dict[str, Any]] = {"aggregation": "sum"}
 
 
 def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:

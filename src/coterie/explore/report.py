@@ -38,7 +38,6 @@ def write_report(
     path: str | PathLike[str],
     dataset: Dataset,
     model: Recommender | None = None,
-    predictor: Recommender | None = None,
     user: Id | None = None,
     stranger: Mapping[Id, float] | None = None,
     boards: Mapping[str, Leaderboard] | None = None,
@@ -52,9 +51,7 @@ def write_report(
         The file; it is written whole or not at all.
     dataset : Dataset
     model : Recommender or None
-        Fitted; its recommendations are shown and explained.
-    predictor : Recommender or None
-        Fitted, predicts ratings; how it would rate the first recommendation is worked out.
+        Fitted; its recommendations are shown and explained, and where it predicts ratings, how it comes to one.
     user : id or None
         Whose; None: someone with about as many ratings as most (`typical_user`).
     stranger : mapping of item id to rating, or None
@@ -69,7 +66,7 @@ def write_report(
     if x.n_users > 1:
         sections.append(_likeness(x))
     if model is not None:
-        sections += _person(model, predictor, dataset.catalog, typical_user(x) if user is None else user, k)
+        sections += _person(model, dataset.catalog, typical_user(x) if user is None else user, k)
         if stranger:
             sections.append(_stranger(model, dataset.catalog, stranger, k))
     sections += [_comparison(question, board) for question, board in (boards or {}).items()]
@@ -142,7 +139,7 @@ def _likeness(x: Interactions) -> Html:
 # ---- recommendations ---------------------------------------------------------------------------------
 
 
-def _person(model: Recommender, predictor: Recommender | None, catalog: Catalog | None, user: Id, k: int) -> list[Html]:
+def _person(model: Recommender, catalog: Catalog | None, user: Id, k: int) -> list[Html]:
     x = model.train_
     row = x.users.index(user)
     own = slice(int(x.indptr[row]), int(x.indptr[row + 1]))
@@ -165,11 +162,12 @@ def _person(model: Recommender, predictor: Recommender | None, catalog: Catalog 
             _recommended(model, catalog, user, recommended, f"Recommended to user {user}"),
         )
     ]
-    explainers = [(model, "score")] + ([] if predictor is None else [(predictor, "predicted rating")])
     for item in recommended["item"].to_list()[:1]:
-        for explainer, what in explainers:
-            if explanation := _explained(explainer, user, item):
-                sections.append(_worked_out(explanation, catalog, what, explainer.name))
+        if explanation := _explained(model, user, item):
+            sections.append(_worked_out(explanation, catalog, "score", model.name))
+        if model.predicts_ratings:
+            rating = model.explain(user, item, of="rating")
+            sections.append(_worked_out(rating, catalog, "predicted rating", model.name))
     return sections
 
 
@@ -225,8 +223,9 @@ def _worked_out(explanation: Explanation, catalog: Catalog | None, what: str, by
 
 
 def _explained(model: Recommender, user: Id | Mapping[Id, float], item: Id) -> Explanation | None:
+    """Why an item stands in a list; None where the model cannot say."""
     try:
-        return model.explain(user, item)
+        return model.explain(user, item, of="score")
     except CapabilityError:
         return None
 
