@@ -79,7 +79,8 @@ class Parameter:
             try:
                 value = self.type(text)
             except ValueError:
-                raise ParameterError(f"{owner}: {self.name} must be a number, not {text!r}") from None
+                number = "a whole number" if self.type is int else "a number"
+                raise ParameterError(f"{owner}: {self.name} must be {number}, not {text!r}") from None
         self.check(value, owner)
         return value
 
