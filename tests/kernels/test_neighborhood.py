@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coterie.kernels.neighborhood import average_raters, nearest_raters
+from coterie.kernels.neighborhood import average_rated, average_raters, nearest_raters
 from tests.reference import neighborhood as reference
 from tests.reference.matrices import compress, rated
 
@@ -39,3 +39,24 @@ def test_averages(dense: np.ndarray, k: int, min_neighbors: int, data: st.DataOb
         reference.average(dense, item, close, weights, center, spread, offset, k, min_neighbors) for item in items
     ]
     np.testing.assert_allclose(out, expected, rtol=1e-4, atol=2e-3)  # float32 terms of up to 1e4
+
+
+@given(st.integers(1, 8), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(0, 99))
+def test_averages_of_what_one_profile_rated(
+    n_items: int, size: int, n_neighbors: int, min_neighbors: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    neighbors = random.integers(0, n_items, (n_items, size)).astype(np.int32)
+    weights = random.choice([0.0, -0.5, 0.25, 1.0], (n_items, size)).astype(np.float32)
+    neighbors[weights == 0] = -1  # where a list ends, too
+    ratings = random.choice([np.nan, 1.0, 3.5, -2.0], n_items).astype(np.float32)
+    items = random.permutation(n_items).astype(np.int32)
+    out = np.empty(n_items, np.float32)
+    average_rated(items, neighbors, weights, ratings, n_neighbors, min_neighbors, out)
+    expected = [
+        reference.average_of_rated(
+            neighbors[i].tolist(), weights[i].tolist(), ratings.tolist(), n_neighbors, min_neighbors
+        )
+        for i in items
+    ]
+    np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-7)

@@ -27,3 +27,14 @@ def average(
     total = sum(weights[v] * (dense[v, item] - center[v] - offset[item]) / spread[v] for v in chosen)
     weight = sum(abs(weights[v]) for v in chosen)
     return float(total / weight) if len(chosen) >= min_neighbors and weight > 0 else float("nan")
+
+
+def average_of_rated(
+    listed: list[int], weights: list[float], ratings: list[float], n_neighbors: int, min_neighbors: int
+) -> float:
+    """The weighted mean of the first `n_neighbors` of a list that weigh something and are rated (not NaN)."""
+    pairs = [(w, ratings[j]) for j, w in zip(listed, weights, strict=True) if w != 0 and not np.isnan(ratings[j])]
+    pairs = pairs[:n_neighbors]
+    if not pairs or len(pairs) < min_neighbors:
+        return float("nan")
+    return sum(w * r for w, r in pairs) / sum(abs(w) for w, _ in pairs)
