@@ -51,13 +51,8 @@ def store(request: dict[str, Any]) -> dict[str, Any]:
     return {"ratings": ct.load(csv).interactions.nnz}
 
 
-def artefacts(request: dict[str, Any]) -> dict[str, Any]:
-    """Fit `ItemKNN` on everything as a rating predictor and as a ranker, and keep both on disk."""
+def artefact(request: dict[str, Any]) -> dict[str, Any]:
+    """Fit `ItemKNN` on everything and keep it on disk; made anew by every run, so that it is this version's."""
     data = Data.of(request)
-    x = ct.load(data.name, seed=data.seed).interactions
-    facts = {}
-    for aggregation in ("weighted", "sum"):
-        folder = data.artefact(aggregation)
-        ct.ItemKNN(aggregation=aggregation).fit(x).save(folder)
-        facts[aggregation] = {"bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())}
-    return facts
+    ct.ItemKNN().fit(ct.load(data.name, seed=data.seed).interactions).save(data.artefact)
+    return {"bytes": sum(file.stat().st_size for file in data.artefact.rglob("*") if file.is_file())}

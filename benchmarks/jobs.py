@@ -194,24 +194,20 @@ def _start() -> Job:
 
 
 def _stranger() -> Job:
-    ours, peers, targets = [], [], []
+    ours, peers = [], []
     for size in (20, 100):
-        options: dict[str, Any] = {"size": size, "calls": 2000}
-        for aggregation, what in (("weighted", "predicting ratings"), ("sum", "ranking")):
-            name = f"coterie ItemKNN {what}, {size} rated"
-            ours.append(Contender(name, "ours:stranger", options=options | {"aggregation": aggregation}))
-            targets.append(Target(name, 0.005, statistic="p99"))
-        like = f"coterie ItemKNN ranking, {size} rated"
+        options = {"size": size, "calls": 2000}
+        ours.append(Contender(f"coterie ItemKNN, {size} rated", "ours:stranger", options=options))
         name = f"implicit CosineRecommender, {size} rated"
-        peers.append(Contender(name, "peers:implicit_stranger", options=options, beside=like))
+        peers.append(Contender(name, "peers:implicit_stranger", options=options, beside=ours[-1].name))
     return Job(
         "stranger",
         "Ten items for one stranger from a loaded model",
         (*ours, *peers),
-        tuple(targets),
+        tuple(Target(contender.name, 0.005, statistic="p99") for contender in ours),
         repeats=1,
-        needs=("artefacts",),
-        note="implicit scores by sums over rated items, as ItemKNN does for ranking, and gives row numbers.",
+        needs=("artefact",),
+        note="implicit takes and gives row numbers and arrays, Coterie ids and a table.",
     )
 
 
@@ -228,5 +224,5 @@ def _artefact() -> Job:
             ),
         ),
         (Target("coterie, warm process", 1.0),),
-        needs=("artefacts",),
+        needs=("artefact",),
     )

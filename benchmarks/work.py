@@ -82,9 +82,10 @@ class Data:
         """The first lines of `csv`."""
         return self.folder / "few.csv"
 
-    def artefact(self, aggregation: str) -> Path:
-        """Where an `ItemKNN` of that aggregation is kept."""
-        return self.folder / f"item-knn-{aggregation}"
+    @property
+    def artefact(self) -> Path:
+        """Where an `ItemKNN` is kept."""
+        return self.folder / "item-knn"
 
     def matrix(self, dtype: Any = np.float32) -> sp.csr_matrix:
         """Users x items, float32 unless told, in memory."""
