@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -47,18 +48,42 @@ def test_an_error_in_a_block_reaches_the_caller(monkeypatch: pytest.MonkeyPatch)
     assert run_blocks(lambda a, b: b, 0, 2) == []
 
 
+def blas() -> list[int]:
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_blas_has_one_thread_inside_and_its_own_again_after(monkeypatch: pytest.MonkeyPatch, threads: str) -> None:
     monkeypatch.setenv("COTERIE_THREADS", threads)
     np.ones((2, 2)) @ np.ones((2, 2))
-
-    def blas() -> list[int]:
-        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
-
     before = blas()
     assert before
     for inside in run_blocks(lambda a, b: blas(), 4, 1):
         assert set(inside) == {1}
+    assert blas() == before
+
+
+def test_blas_has_its_threads_again_after_callers_that_overlapped() -> None:
+    first_in, second_in, first_out = threading.Event(), threading.Event(), threading.Event()
+
+    def first(start: int, stop: int) -> list[int]:
+        first_in.set()
+        second_in.wait(10)
+        return blas()
+
+    def second(start: int, stop: int) -> list[int]:
+        second_in.set()
+        first_out.wait(10)
+        return blas()
+
+    before = blas()
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(run_blocks, first, 1, 1)
+        first_in.wait(10)
+        two = pool.submit(run_blocks, second, 1, 1)
+        assert set(one.result()[0]) == {1}
+        first_out.set()
+        assert set(two.result()[0]) == {1}
     assert blas() == before
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -37,6 +38,43 @@ def _libraries(scipy: bool) -> ThreadpoolController:
     return ThreadpoolController()
 
 
+class _OneBlasThread:
+    """Holds BLAS to one thread while anybody is inside: the first in sets the limit, the last out lifts it.
+
+    The setting belongs to the process. Callers that each put back what they had found would, when they overlap,
+    put back each other's limit for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._limit = _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+            self._inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                _let_any_thread_set()
+                self._limit.restore_original_limits()
+                _let_any_thread_set()
+
+
+def _let_any_thread_set() -> None:
+    """Newer versions of threadpoolctl let nobody but the thread that set a limit lift it; ours may have left first."""
+    for library in _libraries("scipy.linalg" in sys.modules).lib_controllers:
+        if hasattr(library, "clear_controlling_thread"):
+            library.clear_controlling_thread(force=True)
+
+
+_one_blas_thread = _OneBlasThread()
+
+
 def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | None = None) -> list[T]:
     """`work(start, stop)` for every block of rows, on all threads or `threads` of them; results in block order.
 
@@ -45,7 +83,7 @@ def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | 
     """
     ranges = list(blocks(n, size))
     workers = min(threads or thread_count(), len(ranges))
-    with _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas"):
+    with _one_blas_thread:
         if workers <= 1:
             return [work(*r) for r in ranges]
         with ThreadPoolExecutor(workers, thread_name_prefix="coterie") as pool:
