@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import coterie as ct
+from coterie.data import delimited
 from coterie.errors import DataError, DataWarning, ParameterError
 
 CSV = "userId,movieId,rating,timestamp\n1,10,4,100\n1,2,3.5,200\n3,10,5,300\n"
@@ -117,6 +118,28 @@ def test_separator_of_the_caller(tmp_path: Path) -> None:
 def test_text_ids_are_kept_as_typed(tmp_path: Path) -> None:
     """Zeros in front are part of an id: "007" is not 7."""
     assert rows(write(tmp_path, "user,item\n007,1\n7,2\n")) == [("007", 1, 1.0), ("7", 2, 1.0)]
+
+
+@pytest.mark.parametrize("other", ["007", "+7", " 7", "-0", "-07", "00"])
+@pytest.mark.parametrize(("separator", "quote"), [(",", ""), (",", '"'), ("::", ""), ("\t", "")])
+def test_ids_that_integers_would_lose_are_found_far_down(
+    other: str, separator: str, quote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polars reads 007, +7 and 7 as one integer, and only the first lines are looked at before it does."""
+    other = quote + other + quote
+    lines = [f"{n}{separator}{n % 7}" for n in range(300)]
+    path = write(tmp_path, "\n".join([f"user{separator}item", *lines, f"{other}{separator}5", f"5{separator}{other}"]))
+    for piece in (delimited._PIECE, 5):  # what is looked for may lie across pieces
+        monkeypatch.setattr(delimited, "_PIECE", piece)
+        x = load(path, separator=separator).interactions
+        assert (x.users.kind, x.items.kind, x.n_users, x.n_items) == ("str", "str", 301, 8)
+        assert other.strip('"') in x.users and other.strip('"') in x.items
+
+
+def test_zeros_in_front_of_other_columns_leave_ids_integers(tmp_path: Path) -> None:
+    lines = "".join(f"{n},5,-0.5,01/02/2003\n" for n in range(300))
+    x = load(write(tmp_path, f"user,item,rating,day\n{lines}")).interactions
+    assert (x.users.kind, x.items.kind, x.n_users) == ("int", "int", 300)
 
 
 def test_mixed_ids_are_text_and_noted(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ Kind = Literal["integer", "id", "number", "time", "text"]
 # Ids that integers can carry without losing anything: "007" and "+7" are text.
 CANONICAL = r"^(0|-?[1-9]\d*)$"
 _SAMPLE = 100
+# A piece of a file in which such ids are looked for; pieces overlap by one byte less than what is looked for.
+_PIECE, _OVERLAP = 1 << 20, 3
 # The last line is looked for in this many bytes.
 _TAIL = 1 << 16
 _INTEGER, _NUMBER = re.compile(INTEGER), re.compile(r"\s*" + NUMBER[1:])
@@ -55,6 +57,7 @@ class Delimited:
     kinds: Mapping[str, Kind]
     header: list[str] | None = None
     names: list[str] = field(init=False)
+    id_types: list[Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.quoted = self.separator in (",", ";")
@@ -75,6 +78,8 @@ class Delimited:
         """The wanted columns: Int32, Int64 or String ids, Float32 numbers, Int64 Unix seconds, String text."""
         self._look_ahead()
         content = self.source.content()
+        if "id" in self.kinds.values() and self._may_hold_other_ids(content):
+            self.id_types = [pl.String]
         frame, reason = self._parse(content)
         if frame is None:
             del content
@@ -189,10 +194,28 @@ class Delimited:
         self.time_sample = next(filter(is_time, seen["time"]), "0")
         whole, numeric = _INTEGER.match(self.time_sample), _NUMBER.match(self.time_sample)
         self.times = pl.Int64 if whole else pl.Float64 if numeric else pl.String
-        self.id_types: list[Any] = [pl.Int32, pl.Int64]
+        self.id_types = [pl.Int32, pl.Int64]
         if "id" in self.kinds.values():
             text = not all(re.match(CANONICAL, value) for value in seen["id"])
             self.id_types = [pl.String] if text else [pl.Int32, pl.Int64, pl.String]
+
+    def _may_hold_other_ids(self, content: Any) -> bool:
+        """Whether a field anywhere begins with what integers lose: a zero before a digit, a sign, a space.
+
+        Polars would read 007, +7 and 7 as one id. This looks at all bytes, far faster than they are parsed;
+        where it finds something, ids are read as text, and `_settle_id` sees whether they are integers after all.
+        """
+        before = f'[\n"\\x{{{self.separator.encode()[-1]:x}}}]'
+        # Plain characters, since classes of Unicode take three times as long; a rating of -0.5 is no suspect.
+        pattern = before + "(?:[+ \t]|-?0[0-9]|-0[^.])"
+        end = b""
+        with BytesIO(content) if isinstance(content, bytes) else open(content, "rb") as stream:
+            while piece := stream.read(_PIECE):
+                text = (end + piece + b"\n").decode("latin-1")  # each byte is a character, whatever the encoding
+                if pl.Series([text]).str.contains(pattern)[0]:
+                    return True
+                end = piece[-_OVERLAP:]
+        return False
 
     def _settle_id(self, column: pl.Series, findings: Findings) -> pl.Series:
         """An id column that not all integers fit: text, unless another column was the cause."""
