@@ -100,10 +100,16 @@ def make(users: Any, items: Any, values: Any = None, times: Any = None, **option
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        (([0, 3], [0, 0]), r"user row number 3 is outside 0\.\.2"),
-        (([0, 1], [0, -1]), r"item row number -1 is outside 0\.\.3"),
-        (([0, 1], [0]), r"equally long, not \[1, 2\]"),
-        (([0, 1], [0, 1], np.array([1.0, np.nan])), r"rating nan in row 2 is not a finite number"),
+        (([0, 3], [0, 0]), "user row number 3 at place 1 is none of the vocabulary, which has 3 ids"),
+        (([0, 1], [0, -1]), "item row number -1 at place 1 is none of the vocabulary, which has 4 ids"),
+        (([0, 1], [0]), "equally long, not user_index 2, item_index 1, values 2"),
+        (([0.0, 1.0], [0, 1]), "user_index must be integers, not float64"),
+        (([[0], [1]], [0, 1], np.ones(2)), r"user_index must have one dimension, not shape \(2, 1\)"),
+        (([0, 1], [0, 1], np.array([1.0, np.nan])), "rating nan in row 2 is not a finite number"),
+        (([0, 1], [0, 1], np.array([1.0, 1e39])), r"rating 1e\+39 in row 2 is not a finite number of 32 bits"),
+        (([0, 1], [0, 1], np.array(["4", "5"])), "values must be numbers, not <U1"),
+        (([0, 1], [0, 1], None, np.array([np.nan, 1])), r"timestamps must be integers \(Unix seconds\), not float64"),
+        (([0], [0], None, np.array(["2015-01-01"], "M8[ns]")), r"timestamps must be integers .* datetime64\[ns\]"),
     ],
 )
 def test_arrays_that_do_not_fit(arguments: Any, match: str) -> None:
@@ -198,6 +204,15 @@ def test_fingerprint_is_of_the_content() -> None:
     same = make([0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 2, 2], np.array([5, 4, 3, 2, 1, 5], np.float32), [1, 2, 3, 4, 5, 6])
     other = make([0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 2, 2], np.array([5, 4, 3, 2, 1, 4], np.float32), [1, 2, 3, 4, 5, 6])
     assert X.fingerprint == same.fingerprint != other.fingerprint
+
+
+def test_fingerprint_tells_users_from_items() -> None:
+    worlds = [(["a", "bc"], ["d"]), (["a", "b"], ["cd"]), (["a\0b", "c"], ["d"]), (["a", "b\0c"], ["d"])]
+    made = [
+        ct.Interactions.from_arrays(ct.Vocabulary(users), ct.Vocabulary(items), np.arange(2), np.zeros(2, int))
+        for users, items in worlds
+    ]
+    assert len({x.fingerprint for x in made}) == len(worlds)
 
 
 def test_nothing_at_all() -> None:

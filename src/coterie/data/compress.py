@@ -62,7 +62,7 @@ def compress(
     timestamps = None if timestamps is None else np.asarray(timestamps)
     _check_coordinates(shape, user_index, item_index, values, timestamps)
     user_index, item_index = user_index.astype(np.int32, copy=False), item_index.astype(np.int32, copy=False)
-    values = values.astype(np.float32, copy=False)
+    values = _as_ratings(values)
     timestamps = None if timestamps is None else timestamps.astype(np.int64, copy=False)
     repeated, first_repeat = 0, None
     if not _strictly_increasing(user_index, item_index):
@@ -130,19 +130,35 @@ def counting_order(keys: Array, n_keys: int) -> Array:
 def _check_coordinates(
     shape: tuple[int, int], user_index: Array, item_index: Array, values: Array, timestamps: Array | None
 ) -> None:
-    lengths = {len(a) for a in (user_index, item_index, values, timestamps) if a is not None}
-    if len(lengths) > 1:
-        raise DataError(f"users, items, values and timestamps must be equally long, not {sorted(lengths)}")
+    given = {"user_index": user_index, "item_index": item_index, "values": values}
+    given |= {} if timestamps is None else {"timestamps": timestamps}
+    for name, array in given.items():
+        kinds, wanted = ("biuf", "numbers") if name == "values" else ("iu", "integers")
+        if array.ndim != 1:
+            raise DataError(f"{name} must have one dimension, not shape {array.shape}")
+        if len(array) and array.dtype.kind not in kinds:
+            seconds = " (Unix seconds)" if name == "timestamps" else ""
+            raise DataError(f"{name} must be {wanted}{seconds}, not {array.dtype}; convert them first")
+    if len(set(map(len, given.values()))) > 1:
+        lengths = ", ".join(f"{name} {len(array):,}" for name, array in given.items())
+        raise DataError(f"the arrays must be equally long, not {lengths}")
     for what, index, n in (("user", user_index, shape[0]), ("item", item_index, shape[1])):
-        if len(index) and index.dtype.kind not in "iu":
-            raise DataError(f"{what} row numbers must be integers, not {index.dtype}")
         if len(index) and (int(index.min()) < 0 or int(index.max()) >= n):
-            worst = int(index.min()) if index.min() < 0 else int(index.max())
-            raise DataError(f"{what} row number {worst} is outside 0..{n - 1}")
-    finite = np.isfinite(values)
+            at = int(((index < 0) | (index >= n)).argmax())
+            raise DataError(
+                f"{what} row number {index[at]} at place {at} is none of the vocabulary, which has {n:,} ids"
+            )
+
+
+def _as_ratings(values: Array) -> Array:
+    """Values as float32; what is not finite, or too large for it, is an error."""
+    with np.errstate(over="ignore"):
+        ratings = values.astype(np.float32, copy=False)
+    finite = np.isfinite(ratings)
     if not finite.all():
         at = int(finite.argmin())
-        raise DataError(f"rating {values[at]} in row {at + 1} is not a finite number; drop such rows first")
+        raise DataError(f"rating {values[at]} in row {at + 1} is not a finite number of 32 bits; drop such rows first")
+    return ratings
 
 
 def _strictly_increasing(first: Array, second: Array) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -129,6 +130,8 @@ class Interactions:
     ) -> Interactions:
         """Interactions from parallel arrays of row numbers (coordinate form), in any order.
 
+        Arrays of the right types that are sorted by user, then item, are not copied but shared.
+
         Parameters
         ----------
         users, items : Vocabulary
@@ -140,6 +143,12 @@ class Interactions:
             Unix seconds.
         duplicates : {"last", "first", "mean", "max", "error"}
             As in `from_frame`.
+
+        Raises
+        ------
+        DataError
+            The arrays differ in length, are not numbers of these kinds, or hold a row number that the
+            vocabulary does not have or a rating that is not finite.
         """
         made, repeats = cls.assemble(users, items, user_index, item_index, values, timestamps, duplicates)
         if repeats:
@@ -242,7 +251,8 @@ class Interactions:
         digest = hashlib.sha256()
         for vocabulary in (self.users, self.items):
             ids = vocabulary.ids
-            digest.update("\0".join(ids.tolist()).encode() if vocabulary.kind == "str" else ids.tobytes())
+            content = json.dumps(ids.tolist()).encode() if vocabulary.kind == "str" else ids.tobytes()
+            digest.update(f"{len(content)} ".encode() + content)  # the length, so that users cannot pass for items
         for array in (self.indptr, self.indices, self.values, self.timestamps):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
         return digest.hexdigest()
@@ -304,7 +314,7 @@ class Interactions:
         min_rating: float | None = None,
         keep_vocabularies: bool = False,
     ) -> Interactions:
-        """Ratings that meet every condition, tested in the order of the parameters, once each.
+        """Ratings that meet every condition.
 
         Parameters
         ----------
@@ -312,9 +322,9 @@ class Interactions:
         first_users : int or None
             Only the first so many users in the order of their ids (the module's `USERS_N`).
         min_user_ratings, min_item_ratings : int, at least 1
-            Fewest ratings of a user, then fewest of an item among what is left so far. Each is tested
-            once; `k_core` repeats until both hold. (The module's ``RATINGS_N_MIN = 20`` keeps items
-            with *more* than 20, so ``min_item_ratings=21``.)
+            Tested last, once each: fewest ratings of a user among those that meet all other conditions,
+            then fewest of an item among what is left. `k_core` repeats until both hold. (The module's
+            ``RATINGS_N_MIN = 20`` keeps items with *more* than 20, so ``min_item_ratings=21``.)
         since, until : int or None
             Unix seconds, ``since <= t < until``.
         min_rating : float or None
