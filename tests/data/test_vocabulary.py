@@ -78,6 +78,7 @@ def test_unknown_ids_are_named() -> None:
         made.index("1")
     assert made.indices([3, 9, 1], missing="skip").tolist() == [2, -1, 0]
     assert 2 in made and 9 not in made and "2" not in made and 2.0 not in made
+    assert True not in made and None not in made and 2**64 not in made and np.uint64(2**63) not in made
 
 
 def test_parse() -> None:
@@ -103,6 +104,15 @@ def test_what_is_no_vocabulary() -> None:
         ct.Vocabulary.from_column(pl.Series("u", [1.0, 2.0]), "user")
     with pytest.raises(DataError, match="column 'u' is Boolean"):
         ct.Vocabulary.from_column(pl.Series("u", [True]), "user")
+
+
+@pytest.mark.parametrize("ids", [np.array([1, 2, 3]), np.array(["a", "b"], object)])
+def test_nothing_edits_a_vocabulary(ids: Any) -> None:
+    made, before = ct.Vocabulary(ids), ids.tolist()
+    ids[0] = ids[1]
+    assert made.ids.tolist() == before
+    with pytest.raises(ValueError, match="read-only"):
+        made.ids[0] = made.ids[1]
 
 
 def test_equality() -> None:

@@ -33,6 +33,7 @@ class Vocabulary:
 
     def __init__(self, ids: IdArray | Sequence[Id], what: str = "id") -> None:
         self.ids: IdArray = _as_ids(ids)
+        self.ids.flags.writeable = False
         self.what = what
 
     @classmethod
@@ -65,7 +66,10 @@ class Vocabulary:
         return len(self.ids)
 
     def __contains__(self, id: object) -> bool:
-        return isinstance(id, (int, str, np.integer)) and int(self.indices([cast(Id, id)], missing="skip")[0]) >= 0
+        try:
+            return int(self.indices([cast(Id, id)], missing="skip")[0]) >= 0
+        except UnknownIdError:  # nothing that an id can be
+            return False
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Vocabulary) and self.kind == other.kind and np.array_equal(self.ids, other.ids)
@@ -180,7 +184,7 @@ def _nowhere(wanted: IdArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
 def _as_ids(ids: IdArray | Sequence[Id]) -> IdArray:
     array = _as_query(ids)
     if array.dtype != object:
-        array = array.astype(np.int64, copy=False)
+        array = array.astype(np.int64)  # a copy: an edit of the caller's array must not reach the vocabulary
     if len(array) and len(np.unique(array)) != len(array):
         raise DataError("ids of a vocabulary must be unique")
     return array
