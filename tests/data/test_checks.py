@@ -209,5 +209,13 @@ def test_dataset_filter() -> None:
     assert items(years=(1990, 1995)) == [1, 2]
     assert items(years=(1995, 2000), genres=["Comedy"], users=[2]) == [3]
     assert items(genres=["War"], years=(1900, 2000)) == []
+    assert items(genres=["War"], users=[1, 2], items=[1, 4]) == [4]  # of user 1 and item 1 nothing is left
+    assert items(genres=["War"], first_users=1) == []
+    assert data.filter(genres=["War"]).interactions.shape == (1, 1)
+    assert data.filter(genres=["War"], keep_vocabularies=True).interactions.shape == (2, 4)
+    with pytest.raises(ParameterError, match=r"genres must be a list such as \['War'\]"):
+        items(genres="War")
+    with pytest.raises(ParameterError, match=r"first and the last, not \(2000, 1990\)"):
+        items(years=(2000, 1990))
     with pytest.raises(DataError, match="no catalog"):
         dataset(SOUND).filter(genres=["Drama"])

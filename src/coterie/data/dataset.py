@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.errors import DataError
+from coterie.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from coterie.data.describe import Description
@@ -93,22 +93,32 @@ class Dataset:
 
     def filter(
         self,
-        genres: list[str] | None = None,
+        genres: Sequence[str] | None = None,
         years: tuple[int, int] | None = None,
         **conditions: Any,
     ) -> Dataset:
-        """Only items of any of `genres` and of `years` (first and last, both included), then
-        `Interactions.filter(**conditions)`. The catalog keeps all its items."""
+        """Only items of any of `genres` and of `years` (first and last, both included) whose ratings meet
+        `conditions`, which are those of `Interactions.filter`. The catalog keeps all its items."""
         ratings = self.interactions
         if genres or years:
-            if self.catalog is None:
-                raise DataError(f"{self.name} has no catalog, so it cannot be filtered by genre or year")
-            chosen = self.catalog.items
-            if genres:
-                wanted = {id for genre in genres for id in self.catalog.with_genre(genre)}
-                chosen = chosen.filter(pl.col("item").is_in(list(wanted)))
-            if years:
-                chosen = chosen.filter(pl.col("year").is_between(*years))
-            known = ratings.items.indices(chosen["item"], missing="skip")
-            ratings = ratings.filter(items=ratings.items.ids[known[known >= 0]])
-        return replace(self, ratings=ratings.filter(**conditions) if conditions else ratings)
+            chosen = self._items_of(genres, years)
+            known = ratings.items.indices(chosen, missing="skip")
+            # Users and items that fall away keep their places until the end: conditions may name them.
+            ratings = ratings.filter(items=ratings.items.ids[known[known >= 0]], keep_vocabularies=True)
+        return replace(self, ratings=ratings.filter(**conditions))
+
+    def _items_of(self, genres: Sequence[str] | None, years: tuple[int, int] | None) -> pl.Series:
+        """Ids of the items of any of `genres` and of `years`."""
+        if self.catalog is None:
+            raise DataError(f"{self.name} has no catalog, so it cannot be filtered by genre or year")
+        if isinstance(genres, str):
+            raise ParameterError(f"genres must be a list such as [{genres!r}], not the text {genres!r}")
+        chosen = self.catalog.items
+        if genres:
+            wanted = {id for genre in genres for id in self.catalog.with_genre(genre)}
+            chosen = chosen.filter(pl.col("item").is_in(list(wanted)))
+        if years:
+            if years[0] > years[1]:
+                raise ParameterError(f"years must be the first and the last, not {years}")
+            chosen = chosen.filter(pl.col("year").is_between(*years))
+        return chosen["item"]
