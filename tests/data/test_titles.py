@@ -53,6 +53,14 @@ def test_genres(genres: list[Any], expected: list[list[str]]) -> None:
         catalog.with_genre("Dramas")
 
 
+def test_nothing_known_of_items_but_their_ids() -> None:
+    made = ct.Catalog.from_titles(pl.DataFrame({"item": [1], "title": [None], "genres": [None]}))
+    assert made.items.rows() == [(1, None, None, None, [])]
+    assert made.titles([1, 5]).to_list() == [None, None]
+    with pytest.raises(DataError, match="an item of the catalog has no id"):
+        ct.Catalog.from_titles(pl.DataFrame({"item": [1, None]}))
+
+
 def test_other_columns_are_kept_and_repeats_refused() -> None:
     catalog = ct.Catalog.from_titles(pl.DataFrame({"item": [1], "price": [2.5]}))
     assert catalog.items["price"].to_list() == [2.5] and catalog.titles([1, 9]).to_list() == [None, None]

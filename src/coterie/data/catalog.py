@@ -56,6 +56,9 @@ class Catalog:
         if frame["item"].is_duplicated().any():
             again = frame.filter(pl.col("item").is_duplicated())["item"][0]
             raise DataError(f"item {again!r} stands more than once in the catalog")
+        if frame["item"].null_count():
+            raise DataError("an item of the catalog has no id; drop such rows first")
+        frame = frame.with_columns(pl.col(pl.Null).cast(pl.String))  # columns of which nothing is known
         title = pl.col("title") if "title" in frame.columns else pl.lit(None, pl.String).alias("title")
         genres = pl.lit([], pl.List(pl.String))
         if "genres" in frame.columns:
