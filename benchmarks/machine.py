@@ -6,11 +6,12 @@ import os
 import platform
 import re
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
-#: A load from which on timings are not to be trusted.
-BUSY = 0.7
+#: A load, and a share of the processors' time that others took, from which on timings are not to be trusted.
+BUSY, DISTURBED = 0.7, 0.05
 # The widest vectors first.
 _SIMD = (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("avx", "AVX"), ("asimd", "NEON"), ("sse4_2", "SSE4.2"))
 
@@ -40,6 +41,30 @@ def cores() -> int:
 def load() -> float:
     """How many processes wanted to run, on average over the last minute."""
     return round(os.getloadavg()[0], 2)
+
+
+class Others:
+    """How much of the processors' time everyone else takes, from the moment it is made."""
+
+    def __init__(self) -> None:
+        self.began, self.before = time.perf_counter(), self._others()
+
+    def share(self) -> float | None:
+        """0 to 1; None where the system does not tell."""
+        if self.before is None or (now := self._others()) is None:
+            return None
+        available = (time.perf_counter() - self.began) * (os.cpu_count() or 1)
+        return round(min(max((now - self.before) / available, 0.0), 1.0), 3)
+
+    def _others(self) -> float | None:
+        """Seconds that processors have worked, without those of this process and of the ended ones it started."""
+        counts = _read("/proc/stat").split("\n", 1)[0].split()[1:9]
+        if not counts:
+            return None
+        user, nice, system, _, _, irq, softirq, steal = (int(count) / os.sysconf("SC_CLK_TCK") for count in counts)
+        own = os.times()
+        mine = own.user + own.system + own.children_user + own.children_system
+        return user + nice + system + irq + softirq + steal - mine
 
 
 def _read(file: str) -> str:

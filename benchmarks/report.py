@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.jobs import format_seconds
-from benchmarks.machine import BUSY
+from benchmarks.machine import BUSY, DISTURBED
 
 
 def markdown(results: dict[str, Any]) -> str:
@@ -80,6 +80,8 @@ def _measured(target: dict[str, Any]) -> str:
 def _notes(results: dict[str, Any]) -> str:
     lines = []
     for job in results["jobs"]:
+        if (job["others"] or 0) > DISTURBED:
+            lines.append(f"`{job['name']}`: **disturbed**, others took {job['others']:.0%} of the processors' time.")
         if job["note"]:
             lines.append(f"`{job['name']}`: {job['note']}")
         for row in job["contenders"]:

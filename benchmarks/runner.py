@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.jobs import DATASETS, Contender, Job, Target
-from benchmarks.machine import load
+from benchmarks.machine import Others
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -111,7 +111,7 @@ class Bench:
         """Measure one job; its results as JSON values."""
         runs: dict[str, list[dict[str, Any]]] = {c.name: [] for c in job.contenders}
         problems: dict[str, str] = {}
-        load_before = load()
+        others = Others()
         repeats = self.repeats or job.repeats
         for repeat in range(repeats):
             turn = repeat % len(job.contenders)
@@ -129,7 +129,7 @@ class Bench:
             "title": job.title,
             "dataset": self.datasets[job.size],
             "repeats": repeats,
-            "load_before": load_before,
+            "others": others.share(),
             "contenders": rows,
             "targets": [judge(target, rows) for target in job.targets] if self._usual(job) else [],
             "agreement": agreement(rows),

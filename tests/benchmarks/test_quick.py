@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import jobs, ours, peers, report, runner, work
+from benchmarks import jobs, machine, ours, peers, report, runner, work
 from benchmarks.jobs import Target
 from coterie.similarity import MEASURES
 
@@ -139,3 +139,18 @@ def test_seconds_read_well() -> None:
         "0.045 ms",
     ]
     assert "left out" in report._numbers({"name": "gone", "left_out": "why"})
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="only Linux tells what others take")
+def test_own_work_is_not_taken_for_others() -> None:
+    others = machine.Others()
+    code = "import time\nwhile time.process_time() < 1: pass"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        worker.stdout.read()  # until it has ended; only once it is waited for is it ours
+        running = others._others()
+        worker.wait()
+        ended = others._others()
+    assert running is not None and ended is not None
+    assert 0.7 < running - ended < 1.5
+    assert 0 <= (others.share() or 0) <= 1
