@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coterie.kernels import corated
+from coterie.kernels import codes, corated
 from tests.reference import corated as reference
 from tests.reference.matrices import compress, rated
 
 CODES = {
-    ("jaccard", "table"): corated.JACCARD,
-    ("cosine", "table"): corated.COSINE,
-    ("pearson", "table"): corated.PEARSON,
-    ("pearson", "notebook"): corated.PEARSON_CORATED,
-    ("manhattan", "table"): corated.MANHATTAN,
-    ("manhattan", "notebook"): corated.MANHATTAN_MEAN,
-    ("euclidean", "table"): corated.EUCLIDEAN,
-    ("euclidean", "notebook"): corated.EUCLIDEAN_MEAN,
-    ("chebyshev", "table"): corated.CHEBYSHEV,
-    ("chebyshev", "notebook"): corated.CHEBYSHEV_SCALED,
+    ("jaccard", "table"): codes.JACCARD,
+    ("cosine", "table"): codes.COSINE,
+    ("pearson", "table"): codes.PEARSON,
+    ("pearson", "notebook"): codes.PEARSON_CORATED,
+    ("manhattan", "table"): codes.MANHATTAN,
+    ("manhattan", "notebook"): codes.MANHATTAN_MEAN,
+    ("euclidean", "table"): codes.EUCLIDEAN,
+    ("euclidean", "notebook"): codes.EUCLIDEAN_MEAN,
+    ("chebyshev", "table"): codes.CHEBYSHEV,
+    ("chebyshev", "notebook"): codes.CHEBYSHEV_SCALED,
 }
 ALL_CODES = np.array(list(CODES.values()), np.int64)
 
@@ -69,7 +69,7 @@ def test_pearson_takes_rounding_for_no_variance(level: float) -> None:
     dense[1, ::2] = 1.0
     indptr, _, values = compress(dense)
     statistics, out = corated.row_statistics(indptr, values), np.empty(2)
-    for code in (corated.PEARSON, corated.PEARSON_CORATED):
+    for code in (codes.PEARSON, codes.PEARSON_CORATED):
         corated.measure_rows(code, all_lanes(dense, 0), statistics[0], statistics, 1.0, out)
         assert out.tolist() == [0.0, 0.0]
 
@@ -79,7 +79,7 @@ def test_pearson_far_from_zero_keeps_its_digits() -> None:
     dense = (1e6 + random.integers(0, 80, (2, 40)) / 4).astype(np.float32)
     indptr, _, values = compress(dense)
     statistics, out = corated.row_statistics(indptr, values), np.empty(2)
-    corated.measure_rows(corated.PEARSON_CORATED, all_lanes(dense, 0), statistics[0], statistics, 1.0, out)
+    corated.measure_rows(codes.PEARSON_CORATED, all_lanes(dense, 0), statistics[0], statistics, 1.0, out)
     assert out[1] == pytest.approx(np.corrcoef(dense.astype(np.float64))[0, 1], abs=1e-3)
 
 
@@ -89,7 +89,7 @@ def test_shrinking(overlaps: list[int], shrinkage: float, distance: bool) -> Non
     lanes = np.zeros((len(overlaps), corated.LANES))
     lanes[:, 0] = overlaps
     out = values.copy()
-    corated.shrink_rows(corated.EUCLIDEAN if distance else corated.PEARSON, lanes, shrinkage, out)
+    corated.shrink_rows(codes.EUCLIDEAN if distance else codes.PEARSON, lanes, shrinkage, out)
     expected = [reference.shrunk(v, n, shrinkage, distance) for v, n in zip(values, overlaps, strict=True)]
     np.testing.assert_allclose(out, expected, rtol=1e-15)
 
@@ -112,7 +112,7 @@ def test_nearest_rows_by_all_measures_in_one_pass(
         for m, code in enumerate(ALL_CODES):
             corated.measure_rows(code, lanes, statistics[row], statistics, 4.5, out)
             corated.shrink_rows(code, lanes, shrinkage, out)
-            distance = bool(code >= corated.FIRST_DISTANCE)
+            distance = bool(code >= codes.FIRST_DISTANCE)
             expected = reference.nearest(out, lanes[:, 0], row, k, distance, min_overlap, absolute)
             count = len(expected)
             found = list(zip(best_rows[m, row].tolist(), best[m, row].tolist(), strict=True))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coterie.kernels import corated, gram
+from coterie.kernels import codes, corated, gram
 from tests.reference import gram as reference
 from tests.reference.matrices import HALF_STARS, POSITIVE, compress, rated
 
@@ -44,9 +44,9 @@ def top_k(dense: np.ndarray, jaccard: bool, k: int) -> tuple[np.ndarray, np.ndar
 def by_corated_entries(dense: np.ndarray, jaccard: bool, k: int) -> tuple[np.ndarray, np.ndarray]:
     rows, n = compress(dense), len(dense)
     best, best_rows = np.empty((1, n, k), np.float32), np.empty((1, n, k), np.int32)
-    codes = np.array([corated.JACCARD if jaccard else corated.COSINE], np.int64)
+    asked = np.array([codes.JACCARD if jaccard else codes.COSINE], np.int64)
     statistics = corated.row_statistics(rows[0], rows[2])
-    corated.corated_neighbors(0, n, *rows, *compress(dense.T), statistics, codes, 1.0, 0.0, 1, False, best, best_rows)
+    corated.corated_neighbors(0, n, *rows, *compress(dense.T), statistics, asked, 1.0, 0.0, 1, False, best, best_rows)
     return best_rows[0], np.nan_to_num(best[0])
 
 

@@ -15,6 +15,18 @@ from typing import Any
 
 import numpy as np
 
+from coterie.kernels.codes import (
+    CHEBYSHEV,
+    COSINE,
+    EUCLIDEAN,
+    EUCLIDEAN_MEAN,
+    FIRST_DISTANCE,
+    JACCARD,
+    MANHATTAN,
+    MANHATTAN_MEAN,
+    PEARSON,
+    PEARSON_CORATED,
+)
 from coterie.kernels.heap import push, sort_best_first, worse
 from coterie.kernels.jit import inlined, kernel
 
@@ -22,11 +34,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 LANES = 8
 COUNT, SUM_X, SUM_Y, SUM_XX, SUM_YY, SUM_XY, SUM_ABS, MAX_ABS = range(LANES)
-
-# Codes of the measures; `similarity.Measure` maps names and readings to them.
-JACCARD, COSINE, PEARSON, PEARSON_CORATED = 0, 1, 2, 3
-MANHATTAN, MANHATTAN_MEAN, EUCLIDEAN, EUCLIDEAN_MEAN, CHEBYSHEV, CHEBYSHEV_SCALED = 4, 5, 6, 7, 8, 9
-FIRST_DISTANCE = MANHATTAN
 
 
 def row_statistics(indptr: Array, values: Array) -> Array:
