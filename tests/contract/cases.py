@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import scipy.sparse
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
@@ -115,6 +116,7 @@ def state(model: Recommender) -> dict[str, bytes]:
     learned = {name: value for name, value in vars(model).items() if name.endswith("_")}
     out = {}
     for name, value in learned.items():
+        value = value.toarray() if scipy.sparse.issparse(value) else value
         if isinstance(value, Interactions):
             out[name] = value.fingerprint.encode()
         elif not isinstance(value, Catalog):

@@ -19,6 +19,7 @@ SETTINGS: list[dict[str, Any]] = [
     {},
     {"n_neighbors": 2},
     {"min_neighbors": 4, "min_overlap": 5},
+    {"min_neighbors": 4, "n_neighbors": 3},
     {"similarity": "pearson", "n_neighbors": 3},
     {"similarity": "pearson", "absolute": True, "n_neighbors": 3},
     {"similarity": "pearson", "reading": "notebook", "shrinkage": 4.0},
@@ -152,6 +153,20 @@ def test_similar_items_of_a_distance_share_something() -> None:
             found = model(similarity="manhattan", reading=reading).fit(x).similar_items([101, 103])  # type: ignore[arg-type]
             assert found.select("item", "neighbor").rows() == [(101, 102)]
             assert found["similarity"][0] == pytest.approx(1 / (1 + (1.0 if reading == "table" else 0.5)))
+
+
+UP_AND_DOWN = [[1, 1, NAN, NAN], [1, 1, 1, NAN], [1, 1, -1, NAN], [NAN, NAN, NAN, 1]]
+
+
+def test_a_sum_that_cancels_is_0_and_not_nothing() -> None:
+    """A thumb up and a thumb down from neighbours as near as each other: 0, which is more than a thumb down."""
+    of_users = ct.UserKNN().fit(interactions(UP_AND_DOWN))
+    assert of_users.recommend_for({101: 1.0, 102: 1.0}).select("item", "score").rows() == [(103, 0.0)]
+    assert of_users.explain(1, 103, of="score").contributions["contribution"].abs().min() > 0
+    of_items = ct.ItemKNN(similarity="jaccard").fit(interactions(UP_AND_DOWN))
+    assert of_items.recommend_for({101: 1.0, 102: -1.0}).select("item", "score").rows() == [(103, 0.0)]
+    assert of_items.recommend_for({101: 0.0}).select("item", "score").rows() == [(102, 0.0), (103, 0.0)]
+    assert np.isnan(of_items.score(of_items.train_.to_scipy())[0, 3])  # there is nothing to add up
 
 
 @each_model

@@ -132,9 +132,10 @@ class Recommender(ABC):
                 f"fit takes Interactions, not {type(train).__name__}; "
                 "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
             )
-        for parameter in self.parameters().values():
+        parameters = self.parameters()
+        for parameter in parameters.values():
             parameter.check(getattr(self, parameter.name), type(self).__name__)
-        for learned in [a for a in vars(self) if a.endswith("_")]:
+        for learned in vars(self).keys() - parameters.keys():  # and what was worked out from it
             delattr(self, learned)
         self._fit(train, catalog)
         self.train_, self.catalog_ = train, catalog

@@ -11,20 +11,18 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.kernels.neighborhood import average_rated
 from coterie.kernels.parallel import run_blocks
 from coterie.models.neighborhood import (
     NeighborhoodModel,
     contribution_frame,
-    dense_scores,
     entries_of,
     explain_alone,
     means_and_spreads,
+    sums_of_products,
     zeros_and_ones,
 )
 from coterie.models.parameters import Range
 from coterie.models.weighting import weighted
-from coterie.similarity import neighbors
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -61,8 +59,11 @@ class ItemKNN(NeighborhoodModel):
         Each item's nearest items, nearest first; -1 where there are fewer.
     similarities_ : float32 (n_items, model_size)
         The measure's values.
-    listed_ : int (n_listed,), listed_starts_ : int64 (n_items + 1,)
-        For each item, where it stands in others' lists: ``i * model_size + place``, increasing.
+    listed_ : int (n_listed,), listed_similarities_ : float32 (n_listed,), listed_starts_ : int64 (n_items + 1,)
+        For each item, where it stands in others' lists: ``i * model_size + place``, increasing; and its
+        similarity there.
+    sum_weights_ : float32 CSR (n_items, n_items)
+        The weights :math:`w_{ij}` of rated items j (rows) in the sums of items i (columns).
     centers_, spreads_ : float32 (n_items,)
     mean_, item_biases_ : the baseline that predicts where neighbours cannot
 
@@ -83,7 +84,8 @@ class ItemKNN(NeighborhoodModel):
     # ---- steps 1 and 2: similarity to the other items, in order ------------------------------------
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        vars(self).pop("_sum_weights", None)
+        from coterie.similarity import neighbors  # the compiled half: needed to learn, not to serve
+
         self._fit_baseline(train)
         kept = max(self.model_size, self.n_neighbors)
         found = neighbors(
@@ -91,7 +93,7 @@ class ItemKNN(NeighborhoodModel):
             self.reading, self.shrinkage, self.min_overlap, self.absolute,
         )  # fmt: skip
         self.neighbors_, self.similarities_ = found.indices, found.values
-        self._list_positions()
+        self._fit_lists()
         self.centers_, self.spreads_ = zeros_and_ones(train.n_items)
         if self.aggregation in ("centered", "zscore"):
             means, spreads = means_and_spreads(train.indices, train.values, train.n_items, self.mean_)
@@ -99,18 +101,23 @@ class ItemKNN(NeighborhoodModel):
         elif self.aggregation == "baseline":
             self.centers_ = self.item_biases_
 
-    def _list_positions(self) -> None:
-        """Where each item stands in the others' lists, so that a profile finds its targets without a search."""
+    def _fit_lists(self) -> None:
+        """The lists turned round, by the items that stand in them: so a profile finds its targets without a search."""
         import scipy.sparse as sp
 
         usable = self._closeness(self.similarities_)[0] > -np.inf
+        shape = (len(usable), len(usable))
         positions = np.flatnonzero(usable)
         if usable.size <= np.iinfo(np.int32).max:
             positions = positions.astype(np.int32)
         starts = np.concatenate([[0], np.cumsum(usable.sum(axis=1))])
-        by_item = sp.csr_matrix((positions, self.neighbors_[usable], starts), shape=(len(usable), len(usable)))
-        by_neighbor = by_item.tocsc()
+        by_neighbor = sp.csr_matrix((positions, self.neighbors_[usable], starts), shape=shape).tocsc()
         self.listed_starts_, self.listed_ = by_neighbor.indptr.astype(np.int64), by_neighbor.data
+        self.listed_similarities_ = self.similarities_.ravel()[self.listed_]
+        weights = self._list_weights(slice(None))
+        rows, places = np.nonzero(weights)
+        said = weights[rows, places].astype(np.float32)
+        self.sum_weights_ = sp.csr_matrix((said, (self.neighbors_[rows, places], rows)), shape=shape)
 
     # ---- steps 3 and 4: neighbourhood and prediction -----------------------------------------------
 
@@ -121,7 +128,8 @@ class ItemKNN(NeighborhoodModel):
         return np.float32(self.mean_) + self.baseline.user_biases(profiles)
 
     def _sums(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
-        return dense_scores(profiles @ self._sum_weights)
+        positive = not self.absolute and bool((profiles.data > 0).all())
+        return sums_of_products(profiles, self.sum_weights_, positive)
 
     def _ratings(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         offsets = self._user_offsets(profiles)
@@ -144,8 +152,9 @@ class ItemKNN(NeighborhoodModel):
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
         if profiles.shape[0] <= _FEW_ROWS:
             return self._ratings(profiles, users)[rows, items]
-        offsets = self._user_offsets(profiles)
-        weights = self._rating_weights(self._closeness(self.similarities_)[1]).astype(np.float32)
+        from coterie.kernels.neighborhood import average_rated
+
+        offsets, weights = self._user_offsets(profiles), self._list_rating_weights
         starts = np.searchsorted(rows, np.arange(profiles.shape[0] + 1))
         averages = np.empty(len(rows), np.float32)
 
@@ -169,46 +178,33 @@ class ItemKNN(NeighborhoodModel):
 
     def _averages(self, columns: Array, ratings: Array, offset: float) -> Array:
         """Weighted means of one profile's centred ratings, float32 (n_items,); NaN where too few were rated."""
-        averages = np.full(len(self.centers_), np.nan, np.float32)
-        positions, targets = self._neighborhoods(columns)
-        if not len(positions):
-            return averages
-        z = np.zeros(len(averages), np.float32)
-        z[columns] = self._centered(columns, ratings, offset)
-        weights = self._rating_weights(self.measure.weights(self.similarities_.ravel()[positions]).astype(np.float64))
-        first = np.concatenate([[0], np.flatnonzero(targets[1:] != targets[:-1]) + 1])
-        total = np.add.reduceat(weights * z[self.neighbors_.ravel()[positions]], first)
-        weight = np.add.reduceat(np.abs(weights), first)
-        enough = (np.diff(first, append=len(positions)) >= self.min_neighbors) & (weight > 0)
-        averages[targets[first[enough]]] = total[enough] / weight[enough]
-        return averages
-
-    def _neighborhoods(self, columns: Array) -> tuple[Array, Array]:
-        """Positions in all lists, ``target * width + place``, of the rated `columns`, and their targets: increasing,
-        so nearest first within a target, and at most `n_neighbors` of each."""
-        starts = self.listed_starts_
-        lists = [self.listed_[starts[column] : starts[column + 1]] for column in columns]
-        positions = np.concatenate([self.listed_[:0], *lists])
-        positions.sort()
+        n, entries = len(self.centers_), [slice(*self.listed_starts_[c : c + 2]) for c in columns]
+        positions = np.concatenate([self.listed_[:0], *(self.listed_[e] for e in entries)])
+        values = np.concatenate([self.listed_similarities_[:0], *(self.listed_similarities_[e] for e in entries)])
+        z = np.repeat(self._centered(columns, ratings, offset), [e.stop - e.start for e in entries])
         targets = positions // self.neighbors_.shape[1]
-        keep = np.ones(len(positions), bool)  # but where the same target stands n_neighbors entries before
-        keep[self.n_neighbors :] = targets[self.n_neighbors :] != targets[: -self.n_neighbors]
-        return positions[keep], targets[keep]
+        weights = self._rating_weights(self.measure.weights(values).astype(np.float64))
+        counts = np.bincount(targets, minlength=n)
+        # where more than n_neighbors were rated, only the nearest count
+        crowded = np.flatnonzero(counts[targets] > self.n_neighbors)
+        crowded = crowded[np.argsort(positions[crowded])]
+        owners = targets[crowded]
+        weights[crowded[self.n_neighbors :][owners[self.n_neighbors :] == owners[: -self.n_neighbors]]] = 0.0
+        total, weight = np.bincount(targets, weights * z, n), np.bincount(targets, np.abs(weights), n)
+        enough = (np.minimum(counts, self.n_neighbors) >= self.min_neighbors) & (weight > 0)
+        averages = np.full(n, np.nan, np.float32)
+        averages[enough] = total[enough] / weight[enough]
+        return averages
 
     def _centered(self, columns: Array, ratings: Array, offset: float) -> Array:
         """The ratings z of the formula."""
         return (ratings - self.centers_[columns] - offset) / self.spreads_[columns]
 
     @cached_property
-    def _sum_weights(self) -> sp.csr_matrix:
-        """(rated item j, item i) weights of j in i's sum."""
-        import scipy.sparse as sp
-
-        n = len(self.neighbors_)
-        weights = self._list_weights(slice(None))
-        rows, places = np.nonzero(weights)
-        said = weights[rows, places].astype(np.float32)
-        return sp.csr_matrix((said, (self.neighbors_[rows, places], rows)), shape=(n, n))
+    def _list_rating_weights(self) -> Array:
+        """Weights in an average of all list entries, float32 (n_items, model_size); 0 where one must not be used."""
+        weights: Array = self._rating_weights(self._closeness(self.similarities_)[1]).astype(np.float32)
+        return weights
 
     def _list_weights(self, items: Array | slice) -> Array:
         """Weights in a sum of the first `n_neighbors` entries of lists, (n, n_neighbors)."""

@@ -11,11 +11,11 @@ import polars as pl
 
 from coterie.data.interactions import Interactions
 from coterie.errors import ParameterError
+from coterie.measures import MEASURES, Measure, Reading
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
 from coterie.models.parameters import Range
 from coterie.models.weighting import Weighting
-from coterie.similarity import MEASURES, Measure, Reading
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -148,9 +148,20 @@ def entries_of(profiles: sp.csr_matrix, row: int) -> tuple[Array, Array]:
     return profiles.indices[entries], profiles.data[entries]
 
 
-def dense_scores(sums: sp.csr_matrix) -> Array:
-    """A sparse block of scores as float32, NaN where there is no entry: nothing to say."""
-    scores = np.full(sums.shape, np.nan, np.float32)
+def sums_of_products(left: sp.csr_matrix, right: sp.csr_matrix, positive: bool) -> Array:
+    """``left @ right`` as dense float32; NaN, not 0, where no entry meets another: nothing to say.
+
+    SciPy leaves out sums that are exactly 0. Unless all entries are `positive`, so that there are none, they
+    are looked for.
+    """
+    import scipy.sparse as sp
+
+    scores = np.full((left.shape[0], right.shape[1]), np.nan, np.float32)
+    if not positive:
+        patterns = [sp.csr_matrix((np.ones(m.nnz, bool), m.indices, m.indptr), shape=m.shape) for m in (left, right)]
+        met = patterns[0] @ patterns[1]
+        scores[entry_rows(met), met.indices] = 0.0
+    sums = left @ right
     scores[entry_rows(sums), sums.indices] = sums.data
     return scores
 

@@ -18,11 +18,11 @@ from coterie.models.neighborhood import (
     AggregationParameter,
     NeighborhoodModel,
     contribution_frame,
-    dense_scores,
     entries_of,
     entry_rows,
     explain_alone,
     means_and_spreads,
+    sums_of_products,
     zeros_and_ones,
 )
 from coterie.models.weighting import TermWeights, weighted
@@ -67,7 +67,6 @@ class UserKNN(NeighborhoodModel):
     aggregation: AggregationParameter = "baseline"
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        vars(self).pop("_everyone", None)
         self._fit_baseline(train)
         self.centers_, self.spreads_ = self._user_terms(train.to_scipy())
         self.offsets_ = np.zeros(train.n_items, np.float32)
@@ -151,7 +150,7 @@ class UserKNN(NeighborhoodModel):
         near = np.concatenate([np.empty(0, np.int64), *(near for near, _ in chosen)])
         weights = np.concatenate([np.empty(0), *(weights for _, weights in chosen)])
         neighbors = sp.csr_matrix((weights.astype(np.float32), near, indptr), shape=(n, train.shape[0]))
-        return dense_scores(neighbors @ train)
+        return sums_of_products(neighbors, train, not self.absolute and self.train_.scale[0] > 0)
 
     def _neighborhood(self, profiles: sp.csr_matrix, row: int, user: int | None) -> tuple[Array, Array, Array]:
         """The nearest users of a profile, nearest first: row numbers, weights in a sum, measures."""
