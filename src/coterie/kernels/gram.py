@@ -86,49 +86,51 @@ def choose_dense(
     block: Array, indptr: Array, columns: Array, column_ptr: Array, ranks: Array, stop: int,
     counts: Array, slot: Array, scatter_cost: float, fill_cost: float,
 ) -> Array:  # fmt: skip
-    """Columns worth multiplying densely for the rows `block`, whose ranks end at `stop`.
+    """Columns worth multiplying densely for the rows `block`, whose ranks end at `stop`: int32, increasing.
 
     Sets `slot` of every column of the block to its number among the chosen, or -1. `counts` int32 (m,) is
     scratch: zero before and after.
     """
-    chosen = np.empty(len(counts), np.int32)
-    n_chosen = 0
     for row in block:
         for a in range(indptr[row], indptr[row + 1]):
             counts[columns[a]] += 1
+    chosen = np.empty(len(counts), np.int32)
+    n_chosen = 0
     dense_cost = float(stop) * (len(block) + fill_cost)
-    for row in block:
-        for a in range(indptr[row], indptr[row + 1]):
-            column = columns[a]
-            count = counts[column]
-            if count == 0:
-                continue
-            counts[column] = 0
-            listed = column_ptr[column + 1] - column_ptr[column]
-            if scatter_cost * count * listed > dense_cost:
-                listed = count_before(ranks[column_ptr[column] : column_ptr[column + 1]], stop)
-            if scatter_cost * count * listed > dense_cost:
-                slot[column] = n_chosen
-                chosen[n_chosen] = column
-                n_chosen += 1
-            else:
-                slot[column] = -1
+    for column in range(len(counts)):
+        count = counts[column]
+        if count == 0:
+            continue
+        counts[column] = 0
+        listed = column_ptr[column + 1] - column_ptr[column]
+        if scatter_cost * count * listed > dense_cost:
+            listed = count_before(ranks[column_ptr[column] : column_ptr[column + 1]], stop)
+        if scatter_cost * count * listed > dense_cost:
+            slot[column] = n_chosen
+            chosen[n_chosen] = column
+            n_chosen += 1
+        else:
+            slot[column] = -1
     return chosen[:n_chosen]
 
 
 @kernel
 def densify_block(
-    block: Array, indptr: Array, columns: Array, values: Array, slot: Array, low: int, out: Array
-) -> None:
-    """`out` (rows, chunk): the block's values in the dense columns numbered from `low`."""
-    high = low + out.shape[1]
+    block: Array, indptr: Array, columns: Array, values: Array, slot: Array, cursor: Array, low: int, stop: int,
+    out: Array,
+) -> None:  # fmt: skip
+    """`out` (rows, chunk): the block's values in the dense columns before column `stop`, numbered from `low`.
+
+    `cursor` int64 (rows,) is where each row goes on; it moves on to `stop`.
+    """
     out[:] = 0
     for line in range(len(block)):
-        row = block[line]
-        for a in range(indptr[row], indptr[row + 1]):
-            number = slot[columns[a]]
-            if low <= number < high:
-                out[line, number - low] = values[a]
+        a, end = cursor[line], indptr[block[line] + 1]
+        while a < end and columns[a] < stop:
+            if slot[columns[a]] >= 0:
+                out[line, slot[columns[a]] - low] = values[a]
+            a += 1
+        cursor[line] = a
 
 
 @kernel
@@ -238,7 +240,7 @@ def merge_lists(
 def top_k_gram(
     indptr: Array, columns: Array, values: Array, n_columns: int, size: Array, jaccard: bool, k: int
 ) -> tuple[Array, Array]:
-    """The k most similar other rows of each row of a sparse non-negative matrix X (n, m).
+    """The k most similar other rows of each row of a sparse non-negative matrix X (n, m), columns increasing in a row.
 
     ``s_ij = (X Xᵀ)_ij / (size_i size_j)``, the cosine where `size` (n,) are the norms; or with `jaccard`, for X
     of ones and the row lengths as `size`, ``s_ij = c / (size_i + size_j - c)`` with ``c = (X Xᵀ)_ij``. Pairs
@@ -287,8 +289,10 @@ def _pairs_of_block(
     dense_cursor = column_ptr[chosen]
     chunks = [(c, min(c + CHUNK, len(chosen))) for c in range(0, len(chosen), CHUNK)]
     left = [np.empty((len(block), c1 - c0), np.float32) for c0, c1 in chunks]
-    for (c0, _), part in zip(chunks, left, strict=True):
-        densify_block(block, indptr, columns, values, slot, c0, part)
+    row_cursor = indptr[block]
+    for (c0, c1), part in zip(chunks, left, strict=True):
+        column_stop = chosen[c1] if c1 < len(chosen) else len(slot)
+        densify_block(block, indptr, columns, values, slot, row_cursor, c0, column_stop, part)
     cursor = column_ptr[np.concatenate([columns[indptr[row] : indptr[row + 1]] for row in block])]
     buffers = [np.empty(lines * PANEL, np.float32) for lines in (min(CHUNK, len(chosen)), len(block), len(block))]
     for low in range(0, stop, PANEL):
