@@ -21,8 +21,9 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,7 +133,10 @@ def write_folder(path: str | os.PathLike[str], kind: str, meta: Any, parts: Mapp
 def _move_into_place(work: Path, target: Path, kind: str, generation: str, text: str) -> None:
     try:
         work.rename(target)
-    except OSError:  # another process made it meanwhile: become its next generation
+    except OSError:
+        if not target.is_dir():
+            raise
+        # Another process made it meanwhile: become its next generation.
         _refuse_foreign(target, kind)
         (work / generation).rename(target / generation)
         _publish(target, text)
@@ -259,10 +263,17 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
 
 def replace_text(file: Path, text: str) -> None:
     """Write a small text file so that a reader finds the old or the new text, never part of it."""
+    with replacing(file) as out:
+        out.write(text.encode())
+
+
+@contextmanager
+def replacing(file: Path) -> Iterator[BinaryIO]:
+    """A file to write to that becomes `file` when all is written, and nothing where that fails."""
     temporary = file.parent / f".{file.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        with temporary.open("x", encoding="utf-8") as out:
-            out.write(text)
+        with temporary.open("xb") as out:
+            yield out
             out.flush()
             os.fsync(out.fileno())
         os.replace(temporary, file)

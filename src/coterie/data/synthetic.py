@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -26,6 +26,7 @@ from coterie.data.store import cache_folder, cached
 from coterie.data.synthetic_catalog import make_catalog
 from coterie.data.synthetic_ratings import VERSION, Shape, generate, parse_shape
 from coterie.errors import ParameterError
+from coterie.storage import replacing
 
 PREFIX = "synthetic:"
 _CSV_BLOCK = 1 << 20
@@ -145,7 +146,7 @@ def write_csv(name: str, folder: str | os.PathLike[str], *, cache: bool = True, 
     }
     for file, frames in blocks.items():
         rows = dataset.report.tables[file.removesuffix(".csv").replace("-", "_")]
-        with _replacing(target / file) as out, progress(file, rows) as advance:
+        with replacing(target / file) as out, progress(file, rows) as advance:
             for number, frame in enumerate(frames):
                 frame.write_csv(out, include_header=number == 0)
                 advance(len(frame))
@@ -207,18 +208,3 @@ def _genome_score_blocks(dataset: Dataset) -> Iterator[pl.DataFrame]:
                 "relevance": genome[rows].ravel(),
             }
         )
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[IO[bytes]]:
-    """A file to write to that becomes `file` when all is written."""
-    temporary = file.parent / f".{file.name}.tmp-{os.getpid()}-{secrets.token_hex(4)}"
-    try:
-        with temporary.open("xb") as out:
-            yield out
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(temporary, file)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
