@@ -164,7 +164,7 @@ def test_malformed_line(layout: str, file: str, line: str, match: str, tmp_path:
         stream.write(line + "\n")
     with pytest.raises(DataError, match=match):
         load(tmp_path)
-    with pytest.warns(DataWarning, match="1 lines were skipped"):
+    with pytest.warns(DataWarning, match="1 line was skipped"):
         dataset = load(tmp_path, on_error="skip")
     assert dataset.report.skipped == 1
     check_same(dataset, layout)

@@ -16,7 +16,7 @@ import pytest
 import coterie as ct
 from coterie.data import builtin, download
 from coterie.data.download import EDITIONS, fetch
-from coterie.errors import DataError, DownloadError
+from coterie.errors import DataError, DataWarning, DownloadError
 from tests.data_named.server import Site, serving
 
 LATEST = EDITIONS["movielens-latest-small"]
@@ -189,6 +189,36 @@ def test_a_zip_that_is_here_needs_no_network(tmp_path: Path, monkeypatch: pytest
     file.write_bytes(ARCHIVE)
     dataset = ct.load("movielens-latest-small", from_zip=file)
     assert (dataset.interactions.nnz, dataset.name) == (40_000, "movielens-latest-small")
+
+
+def test_a_damaged_zip_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COTERIE_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "mine.zip"
+    file.write_bytes(ARCHIVE[:-100])
+    with pytest.raises(DataError, match=r"mine.zip is not a whole zip file; fetch .*ml-latest-small.zip again"):
+        ct.load("movielens-latest-small", from_zip=file)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_without_the_cache_a_zip_is_only_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COTERIE_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "mine.zip"
+    file.write_bytes(ARCHIVE)
+    assert ct.load("movielens-latest-small", from_zip=file, cache=False).interactions.nnz == 40_000
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_was_merged_in_an_edition_is_told_once_and_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COTERIE_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "mine.zip"
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr("ratings.csv", "userId,movieId,rating,timestamp\n1,2,3,10\n1,2,4,20\n")
+    with pytest.warns(DataWarning) as told:
+        ct.load("ml-latest-small", from_zip=file)
+    assert [str(w.message).partition(":")[0] for w in told] == ["movielens-latest-small"]
+    assert told[0].filename == __file__
 
 
 def test_a_zip_of_an_edition_is_held_to_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -51,9 +50,10 @@ def load(name: str, *, cache: bool = True, from_zip: str | os.PathLike[str] | No
     cache : bool
         Keep it ready on disk, and take it from there the next time.
     from_zip : path or None
-        For a MovieLens edition: the archive, where it is on this machine already.
+        For a MovieLens edition: the archive, where it is on this machine already. With `cache` a copy of
+        it is kept, so that the name alone is enough from then on.
     options
-        For a generated world `seed`; for a MovieLens edition what reading its files takes.
+        For a generated world `seed`; for a MovieLens edition `duplicates` and `on_error`.
 
     Raises
     ------
@@ -69,8 +69,9 @@ def load(name: str, *, cache: bool = True, from_zip: str | os.PathLike[str] | No
     if edition is not None:
         from coterie.data import readers
 
-        archive = download.fetch(edition) if from_zip is None else download.check_archive(edition, from_zip)
-        return replace(readers.load(archive, cache=cache, **options), name=_edition_name(lowered))
+        _refuse(options, {"duplicates", "on_error"}, name)
+        archive = download.fetch(edition) if from_zip is None else download.adopt(edition, from_zip, keep=cache)
+        return readers.load_path(archive, _edition_name(lowered), cache=cache, **options)
     if from_zip is not None:
         raise ParameterError(f"from_zip is for MovieLens editions such as movielens-20m; {name} is not one")
     if lowered.startswith(_SYNTHETIC):

@@ -38,6 +38,8 @@ class LoadReport:
         Ratings whose time is empty, zero or negative.
     mixed_ids : int
         Ids that came both as an integer and as text and became one.
+    warnings : tuple of str
+        What was put right, counted or taken for granted, a sentence each: `load` warns of it.
     notes : tuple of str
         Anything else worth telling, a sentence each.
     """
@@ -51,6 +53,7 @@ class LoadReport:
     duplicates: str | None = None
     missing_times: int = 0
     mixed_ids: int = 0
+    warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

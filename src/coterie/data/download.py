@@ -6,9 +6,12 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import sys
 import urllib.error
 import urllib.request
+import warnings
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +22,8 @@ from typing import Any
 from coterie import __version__
 from coterie.data.progress import progress
 from coterie.data.store import cache_folder
-from coterie.errors import DataError, DownloadError
-from coterie.storage import replace_text
+from coterie.errors import DataError, DataWarning, DownloadError
+from coterie.storage import replace_text, replacing
 
 try:
     import fcntl
@@ -97,10 +100,10 @@ def fetch(edition: Edition) -> Path:
         The server cannot be reached or refuses, or what came does not have the published checksum. The
         message says how to do without.
     """
-    folder = cache_folder() / "downloads"
-    target = folder / edition.file
+    target = _place(edition)
     if target.exists():
         return target
+    folder = target.parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder / f"{edition.file}.lock"):
@@ -112,6 +115,15 @@ def fetch(edition: Edition) -> Path:
     except (OSError, HTTPException) as error:
         raise _unreachable(edition, error) from error
     return target
+
+
+def is_here(edition: Edition) -> bool:
+    """Whether the archive is in the cache already."""
+    return _place(edition).exists()
+
+
+def _place(edition: Edition) -> Path:
+    return cache_folder() / "downloads" / edition.file
 
 
 def _fetch_to(target: Path, edition: Edition) -> None:
@@ -139,8 +151,11 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
-def check_archive(edition: Edition, path: str | os.PathLike[str]) -> Path:
-    """An archive that someone fetched themselves, after a look at whether it is that edition's."""
+def adopt(edition: Edition, path: str | os.PathLike[str], keep: bool) -> Path:
+    """An archive that someone fetched themselves, after a look at whether it is that edition's.
+
+    With `keep` it is copied to where `fetch` looks, so that from then on the edition's name is enough.
+    """
     file = Path(path).expanduser()
     if not file.is_file():
         raise DataError(f"there is no file {file}; give the path of {edition.file}, which lies at {edition.url}")
@@ -149,7 +164,19 @@ def check_archive(edition: Edition, path: str | os.PathLike[str]) -> Path:
             f"{file} is not GroupLens' {edition.file} (MD5 {found}, published {edition.md5}); "
             "fetch it again, or load the path itself to take the file as it is"
         )
-    return file
+    if not zipfile.is_zipfile(file):
+        raise DataError(f"{file} is not a whole zip file; fetch {edition.url} again")
+    target = _place(edition)
+    if not keep or (target.exists() and os.path.samefile(file, target)):
+        return file
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as out, file.open("rb") as content:
+            shutil.copyfileobj(content, out, _CHUNK)
+    except OSError as error:
+        warnings.warn(f"{file} could not be kept in {target.parent} for next time: {error}", DataWarning, stacklevel=3)
+        return file
+    return target
 
 
 class _InterruptedError(OSError):

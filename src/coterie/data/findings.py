@@ -27,6 +27,7 @@ class Findings:
     lines: list[str] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     repeats: Repeats | None = None
     missing_times: int = 0
     mixed_ids: int = 0
@@ -48,6 +49,12 @@ class Findings:
 
     def report(self, source: str, tables: Mapping[str, int | None]) -> LoadReport:
         """The account as it is kept with the dataset."""
+        warnings = [*self.warnings]
+        if self.repeats:
+            warnings.append(f"{self.repeats.message}.")
+        if self.skipped:
+            lines = f"{self.skipped:,} lines were" if self.skipped > 1 else "1 line was"
+            warnings.append(f"{lines} skipped, the first: {self.lines[0]}")
         return LoadReport(
             source=source,
             tables=dict(tables),
@@ -58,5 +65,6 @@ class Findings:
             duplicates=self.repeats.policy if self.repeats else None,
             missing_times=self.missing_times,
             mixed_ids=self.mixed_ids,
-            notes=(*self.notes, *([self.repeats.message + "."] if self.repeats else [])),
+            warnings=tuple(warnings),
+            notes=tuple(self.notes),
         )

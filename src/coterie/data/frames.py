@@ -180,7 +180,7 @@ def _from_objects(values: list[Any], name: str, findings: Findings) -> pl.Series
         both = {str(value) for value in values if value is not None and not isinstance(value, str)} & words
         findings.mixed_ids += len(both)
         alike = f"; {len(both):,} values, such as {min(both)!r}, occur as both and became one" if both else ""
-        findings.notes.append(f"Column {name!r} mixes text with other types, so all of it was read as text{alike}.")
+        findings.warnings.append(f"Column {name!r} mixes text with other types, so all of it was read as text{alike}.")
         return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
     try:
         return pl.Series(name, values)

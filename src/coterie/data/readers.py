@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -90,13 +90,13 @@ def load(
         )
     elif isinstance(name_or_path, str) and _is_known_name(name_or_path):
         _refuse({role: column for role, column in given.items() if column is not None}, separator, "a known name")
-        return _known(name_or_path, duplicates, on_error, cache, options)
+        dataset = _known(name_or_path, duplicates, on_error, cache, options)
     else:
         path = Path(name_or_path).expanduser()
         _refuse(options, None, "a path")
         if not path.exists():
             raise _not_there(path)
-        dataset = _from_path(path, given, separator, duplicates, findings, cache)
+        dataset = load_path(path, _bare_name(path), given, separator, duplicates, on_error, cache)
     _tell(dataset)
     return dataset
 
@@ -109,7 +109,7 @@ def interactions_from_frame(
     findings = Findings()
     columns = Columns(user, item, rating, timestamp)
     made = build(to_polars(frame, columns.named, findings), columns, duplicates, findings)
-    for message in [*findings.notes, *([findings.repeats.message] if findings.repeats else [])]:
+    for message in findings.report("", {}).warnings:
         warnings.warn(message, DataWarning, stacklevel=3)
     return made
 
@@ -133,16 +133,17 @@ def _known(name: str, duplicates: Duplicates, on_error: OnError, cache: bool, op
     return builtin.load(name, cache=cache, **options)
 
 
-def _from_path(
+def load_path(
     path: Path,
-    given: dict[str, Column],
-    separator: str | None,
-    duplicates: Duplicates,
-    findings: Findings,
-    cache: bool,
+    name: str,
+    given: Mapping[str, Column] = dict.fromkeys(USUAL_NAMES),
+    separator: str | None = None,
+    duplicates: Duplicates = "last",
+    on_error: OnError = "raise",
+    cache: bool = True,
 ) -> Dataset:
-    """From a folder, zip or file, by way of the store."""
-    name = _bare_name(path)
+    """A dataset called `name` from a folder, zip or file, by way of the store; as `load`, but without warnings."""
+    findings = Findings(on_error)
     if path.is_dir() or path.suffix.lower() == ".zip":
         _refuse({role: column for role, column in given.items() if column is not None}, separator, "MovieLens")
         layout = find_layout(path)
@@ -163,7 +164,7 @@ def _from_path(
     settings = {
         "kind": "file",
         "name": name,
-        "columns": given,
+        "columns": dict(given),
         "separator": separator,
         "duplicates": duplicates,
         "on_error": findings.on_error,
@@ -175,7 +176,7 @@ def _from_path(
 def _from_file(
     path: Path,
     name: str,
-    given: dict[str, Column],
+    given: Mapping[str, Column],
     separator: str | None,
     duplicates: Duplicates,
     findings: Findings,
@@ -201,7 +202,7 @@ def _from_file(
 
 
 def _from_text(
-    source: Source, given: dict[str, Column], separator: str | None, findings: Findings
+    source: Source, given: Mapping[str, Column], separator: str | None, findings: Findings
 ) -> tuple[pl.DataFrame, Columns]:
     """The columns of a delimited file."""
     first = source.first_line().decode("utf-8", "replace")
@@ -209,7 +210,7 @@ def _from_text(
     names = header_of(source, separator)
     header = None
     if source.path.name.removesuffix(".gz").endswith(_HEADERLESS) and set(given.values()) == {None}:
-        given = given | dict(zip(given, range(len(names)), strict=False))
+        given = {**given} | dict(zip(given, range(len(names)), strict=False))
     positions = [column for column in given.values() if isinstance(column, int)]
     if positions:
         if any(isinstance(column, str) for column in given.values()):
@@ -243,7 +244,7 @@ def _from_frame(frame: Any, given: dict[str, Column], duplicates: Duplicates, fi
 # ---- which column is what ----------------------------------------------------------------------------------
 
 
-def _choose(names: Sequence[str], given: dict[str, Column], what: str, findings: Findings) -> Columns:
+def _choose(names: Sequence[str], given: Mapping[str, Column], what: str, findings: Findings) -> Columns:
     """The columns that the caller named, or that have a usual name."""
     plain = {name.strip().lower().replace("_", ""): name for name in reversed(names)}
     chosen: dict[str, str | None] = {}
@@ -263,7 +264,7 @@ def _choose(names: Sequence[str], given: dict[str, Column], what: str, findings:
         raise ParameterError(f"one column cannot be two things: {chosen}")
     unused = [name for name in names if name not in used]
     if chosen["rating"] is None and unused and not any(isinstance(v, int) for v in given.values()):
-        findings.notes.append(
+        findings.warnings.append(
             f"No column was taken for ratings, so every value is 1; not used: {_listed(unused)} (rating=... names one)."
         )
     return Columns(str(chosen["user"]), str(chosen["item"]), chosen["rating"], chosen["timestamp"])
@@ -314,10 +315,5 @@ def _not_there(path: Path) -> DataError:
 
 def _tell(dataset: Dataset) -> None:
     """Warn of what was put right; `Dataset.report` has the whole account."""
-    report = dataset.report
-    if report.merged:
-        rows = f"{report.merged:,} rows repeat a (user, item) pair: kept the {report.duplicates}"
-        warnings.warn(f"{dataset.name}: {rows}", DataWarning, stacklevel=3)
-    if report.skipped:
-        shown = f"{report.skipped:,} lines were skipped, the first: {report.skipped_lines[0]}"
-        warnings.warn(f"{dataset.name}: {shown}", DataWarning, stacklevel=3)
+    for message in dataset.report.warnings:
+        warnings.warn(f"{dataset.name}: {message}", DataWarning, stacklevel=3)
