@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 import coterie as ct
 from coterie.data import builtin, checks
@@ -29,6 +32,25 @@ def test_get_from_a_zip_that_is_not_the_edition(run: Run, tmp_path: Path) -> Non
     assert answer.err.count("\n") == 1
 
 
+def test_an_edition_from_a_zip_is_kept_under_its_name(
+    run: Run, movies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once fetched from a file, the name is enough: no network, no file."""
+    monkeypatch.setenv("COTERIE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COTERIE_MOVIELENS_URL", "http://127.0.0.1:9/")
+    mine = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", movies))
+    x = ct.load(movies, cache=False).interactions
+
+    def stored() -> list[str]:
+        return [row["name"] for row in run("data", "list", "--json").document["datasets"] if row["stored_bytes"]]
+
+    assert stored() == []
+    assert run("data", "get", "movielens-latest-small", "--from-zip", mine).status == 0
+    mine.unlink()
+    assert stored() == ["movielens-latest-small"]
+    assert ct.load("ml-latest-small").interactions.fingerprint == x.fingerprint
+
+
 def test_check_is_the_library_s(run: Run, movies: Path) -> None:
     answer = run("data", "check", movies, "--few", "12", "--json")
     report = checks.check(ct.load(movies), min_user_ratings=12)
@@ -51,6 +73,14 @@ def test_describe_is_the_library_s(run: Run, movies: Path) -> None:
     shown = run("data", "describe", movies).out
     assert "rated movies" in shown
     assert "Absent: tags, genome_tags, genome_scores." in shown
+
+
+def test_times_that_are_no_seconds_are_shown_and_not_a_crash(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ms.csv"
+    file.write_text("user,item,rating,timestamp\n1,2,3,1500000000000\n2,2,4,1400000000\n")
+    answer = run("data", "describe", file)
+    assert answer.status == 0
+    assert "2014-05-13" in answer.out and "1,500,000,000,000 (no Unix seconds" in answer.out
 
 
 def test_an_unreadable_source_is_one_line(run: Run, tmp_path: Path) -> None:

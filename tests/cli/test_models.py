@@ -133,6 +133,7 @@ def test_a_fitted_model_brings_its_data_and_options(run: Run, movies: Path, tmp_
     answer = run("recommend", "1", "--model", tmp_path / "kept", "--data", movies)
     assert answer.status == 1
     assert "leave out --data" in answer.err
+    assert "leave out --first-users" in run("recommend", "1", "--model", tmp_path / "kept", "--first-users", "5").err
     answer = run("recommend", "1", "--model", tmp_path / "kept", "--n-neighbors", "3")
     assert answer.status == 2
     assert "--n-neighbors" in answer.err

@@ -114,8 +114,10 @@ def test_times() -> None:
     report = look(dataset(rows))
     assert (report["times in the future"].status, report["times in the future"].count) == ("warn", 1)
     assert (report["times missing"].status, report["times missing"].count) == ("warn", 2)
-    report = look(dataset([(1, 1, 5.0, 1112484676000)]))
-    assert "look like milliseconds" in report["times in the future"].detail
+    for unit, parts in (("milliseconds", 1_000), ("microseconds", 1_000_000), ("nanoseconds", 1_000_000_000)):
+        report = look(dataset([(1, 1, 5.0, 1112484676 * parts)]))
+        assert f"look like {unit}: divide them by {parts:,}" in report["times in the future"].detail
+    assert "look like" not in look(dataset([(1, 1, 5.0, NOW + 5)]))["times in the future"].detail
 
 
 @pytest.mark.filterwarnings("ignore::coterie.errors.DataWarning")
@@ -139,8 +141,9 @@ def test_look_alikes_of_plain_ids() -> None:
 def test_wrong_parameters() -> None:
     with pytest.raises(ParameterError, match="min_user_ratings must be at least 1, not 0"):
         check(dataset(SOUND), min_user_ratings=0)
-    with pytest.raises(ParameterError, match="scale must be"):
-        check(dataset(SOUND), scale=(5, 1))
+    for scale in ((5, 1), (1, 2, 3, 4), (1, 5, 0), (1, 5, -1), (1, 5, float("inf"))):
+        with pytest.raises(ParameterError, match="scale must be"):
+            look(dataset(SOUND), scale=scale)
     with pytest.raises(DataError, match="no ratings table"):
         check(Dataset(None))
 

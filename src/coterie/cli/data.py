@@ -104,7 +104,8 @@ def describe(data: DataArgument, out: Output) -> None:
     dataset = data.load()
     found = describe_dataset(dataset)
     report = dataset.report
-    document = {**found.to_dict(), "tables": report.tables, "absent": report.absent, "notes": report.notes}
+    document = {**found.to_dict(), "tables": report.tables, "absent": report.absent}
+    document |= {"warnings": report.warnings, "notes": report.notes}
     out.show(document, heading(found.name), _counts(found), *_spread(found), *_sources(dataset))
 
 
@@ -116,13 +117,21 @@ def _counts(found: Description) -> Table:
         if value is None or isinstance(value, (dict, str)):
             continue
         if what.endswith("_time"):
-            shown = f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d}"
+            shown = _day(value)
         elif isinstance(value, int):
             shown = f"{value:,}"
         else:
             shown = f"{value:.3%}" if what == "density" else f"{value:.3f}"
         made.add_row(what.replace("_", " "), shown)
     return made
+
+
+def _day(seconds: int) -> str:
+    """The day of a time, or what cannot be a day as it is: times in milliseconds are 50,000 years away."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds:,} (no Unix seconds; see `coterie data check`)"
 
 
 def _spread(found: Description) -> list[Table]:

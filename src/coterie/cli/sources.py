@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coterie as ct
-from coterie.cli.options import DataOptions, HyperParameters, ModelOptions, settings
+from coterie.cli.options import DataOptions, HyperParameters, ModelOptions, flag, settings
 from coterie.cli.output import complain, frame_table, stderr, working
 from coterie.errors import AmbiguousTitleError, DataError, ParameterError, UnknownIdError
 from coterie.models.registry import MODELS, model_class
@@ -97,7 +97,7 @@ def obtain_model(options: ModelOptions, data: DataOptions) -> Recommender:
         )
     changed = [name for name, value in vars(data).items() if value != vars(DataOptions())[name]]
     if changed:
-        raise ParameterError(f"{options.model} is a fitted model and brings its data; leave out --{changed[0]}")
+        raise ParameterError(f"{options.model} is a fitted model and brings its data; leave out {flag(changed[0])}")
     with working(f"Opening {options.model}"):
         return ct.load_model(options.model)
 

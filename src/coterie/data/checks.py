@@ -23,6 +23,8 @@ USUAL_SCALES = ((1.0, 1.0, 1.0), (0.0, 1.0, 1.0), (1.0, 5.0, 1.0), (0.5, 5.0, 0.
 # A scale is believed when this part of the ratings lies on it.
 _MOST = 0.99
 _EXAMPLES = 3
+# Times that are this large (as seconds, the year 5138 and later) are likely of a finer unit.
+_FINER_UNITS = (("nanoseconds", 1e17, 1_000_000_000), ("microseconds", 1e14, 1_000_000), ("milliseconds", 1e11, 1_000))
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,10 @@ def check(
     """
     if min_user_ratings < 1:
         raise ParameterError(f"min_user_ratings must be at least 1, not {min_user_ratings}")
-    if scale is not None and (len(scale) not in (2, 3) or not scale[0] <= scale[1]):
-        raise ParameterError(f"scale must be (lowest, highest) or (lowest, highest, step), not {scale}")
+    if scale is not None and not (
+        len(scale) in (2, 3) and scale[0] <= scale[1] and all(0 < step < np.inf for step in scale[2:])
+    ):
+        raise ParameterError(f"scale must be (lowest, highest) or (lowest, highest, step above 0), not {scale}")
     x, report = dataset.interactions, dataset.report
     return CheckReport(
         dataset.name,
@@ -168,7 +172,7 @@ def usual_scale(values: Array, counts: Array) -> tuple[float, float, float] | No
 
 def _on_scale(values: Array, scale: tuple[float, ...]) -> Array:
     inside = (values >= scale[0]) & (values <= scale[1])
-    if len(scale) < 3 or not scale[2]:
+    if len(scale) < 3:
         return inside
     steps = (values - scale[0]) / scale[2]
     return inside & (np.abs(steps - np.round(steps)) < 1e-4)
@@ -204,8 +208,9 @@ def _times(x: Interactions, report: LoadReport, now: float) -> Iterable[Check]:
     late, gone = x.timestamps > now, x.timestamps <= 0
     missing = max(report.missing_times, int(gone.sum()))
     times = np.asarray(x.timestamps)
-    in_milliseconds = late.any() and np.median(times[late]) > 1e11
-    hint = "; they look like milliseconds: divide them by 1000" if in_milliseconds else ""
+    size = float(np.median(times[late])) if late.any() else 0.0
+    unit, parts = next(((unit, parts) for unit, least, parts in _FINER_UNITS if size >= least), ("", 0))
+    hint = f"; they look like {unit}: divide them by {parts:,}" if unit else ""
     return (
         _counted(names[0], int(late.sum()), f"such as {_pairs(x, late)}{hint}"),
         _counted(names[1], missing, "empty, zero or negative; such ratings count as the oldest"),
