@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +210,15 @@ def test_large_data_with_zeros_or_negative_ratings_stays_exact(low: float) -> No
             patch.setattr(similarity, "_GRAM_PRODUCTS", 0)
             large = similarity.neighbors(x, name, 6)
         assert (large.indices.tobytes(), large.values.tobytes()) == (small.indices.tobytes(), small.values.tobytes())
+
+
+@pytest.mark.parametrize("factor", [2.0**70, 2.0**-70])
+def test_cosines_of_large_data_know_no_scale(crowd: Interactions, factor: float) -> None:
+    scaled = replace(crowd, values=crowd.values * np.float32(factor))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(similarity, "_GRAM_PRODUCTS", 0)
+        usual, found = (similarity.neighbors(x, "cosine", 9) for x in (crowd, scaled))
+    assert (found.indices.tobytes(), found.values.tobytes()) == (usual.indices.tobytes(), usual.values.tobytes())
 
 
 @pytest.mark.parametrize("products", [0, 1e18], ids=["gram", "corated"])

@@ -293,7 +293,9 @@ def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tupl
     if jaccard:
         values, size = np.ones(x.nnz, np.float32), np.diff(rows.indptr)
     else:
-        values, size = rows.values, corated.row_statistics(rows.indptr, rows.values)[:, 1]
+        # the cosine knows no scale; a power of two brings products into float32's range and costs no digit
+        values = np.ldexp(rows.values, -np.frexp(x.scale[1])[1])
+        size = corated.row_statistics(rows.indptr, values)[:, 1]
     indices, similarities = top_k_gram(rows.indptr, rows.indices, values, n_columns, size, jaccard, k)
     similarities[indices < 0] = np.nan
     return indices, similarities
