@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from polars.testing import assert_frame_equal
 
 import coterie as ct
 from coterie.errors import ParameterError
@@ -153,6 +154,14 @@ def test_similar_items_of_a_distance_share_something() -> None:
             found = model(similarity="manhattan", reading=reading).fit(x).similar_items([101, 103])  # type: ignore[arg-type]
             assert found.select("item", "neighbor").rows() == [(101, 102)]
             assert found["similarity"][0] == pytest.approx(1 / (1 + (1.0 if reading == "table" else 0.5)))
+
+
+@pytest.mark.parametrize("settings", [*SETTINGS, {"weighting": "tfidf"}, {"weighting": "bm25"}], ids=str)
+def test_both_models_find_the_same_items_similar(settings: dict[str, Any]) -> None:
+    x = interactions(world(30, 12, seed=3))
+    items = x.items.ids.tolist()
+    tables = [model(**settings).fit(x).similar_items(items, 4) for model in MODELS]
+    assert_frame_equal(*tables)
 
 
 UP_AND_DOWN = [[1, 1, NAN, NAN], [1, 1, 1, NAN], [1, 1, -1, NAN], [NAN, NAN, NAN, 1]]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.catalog import Catalog
-from coterie.data.interactions import Interactions
+from coterie.data.interactions import Interactions, Rows
 from coterie.kernels.neighborhood import average_raters, nearest_raters
 from coterie.kernels.parallel import run_blocks
 from coterie.kernels.topk import top_k_row
@@ -197,12 +197,16 @@ class UserKNN(NeighborhoodModel):
         average = f", {ratings.mean():.1f} on average" if len(used) else ""
         return base, parts, f"{len(used)} of the nearest people rated it{average}."
 
+    @cached_property
+    def _every_item(self) -> tuple[Rows, AgainstAll]:
+        data = weighted(self.train_, self.weighting, "items")
+        return data.by_item, AgainstAll(data, self.measure, self.reading, "items", self.shrinkage)
+
     def _similarities(self, items: Array) -> Array:
-        everyone = AgainstAll(self.train_, self.measure, self.reading, "items", self.shrinkage)
+        (indptr, users, ratings), every = self._every_item
         likeness = np.empty((len(items), self.train_.n_items), np.float32)
-        indptr, users, ratings = self.train_.by_item
         for row, item in enumerate(items):
             entries = slice(indptr[item], indptr[item + 1])
-            values, shared = everyone.measure(users[entries], ratings[entries])
+            values, shared = every.measure(users[entries], ratings[entries])
             likeness[row] = np.where(shared >= self.min_overlap, self.measure.weights(values), np.nan)
         return likeness
