@@ -115,6 +115,7 @@ def test_candidates_are_all_that_is_recommended(case: Case) -> None:
     every, table = model.recommend(users, 100), model.recommend(users, 100, candidates=few)
     expected = every.filter(pl.col("item").is_in(few)).drop("rank")
     assert_frame_equal(table.drop("rank"), expected, check_exact=True)
+    assert_frame_equal(model.recommend(users, 100, candidates=few[0]), model.recommend(users, 100, candidates=few[:1]))
     nothing = model.recommend(users, candidates=[])
     assert nothing.is_empty()
     assert nothing.schema == table.schema

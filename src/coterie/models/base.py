@@ -208,7 +208,7 @@ class Recommender(ABC):
         users: Iterable[Id] | Id,
         k: int = 10,
         exclude_seen: bool = True,
-        candidates: Iterable[Id] | None = None,
+        candidates: Iterable[Id] | Id | None = None,
     ) -> pl.DataFrame:
         """The k best items for each known user.
 
@@ -219,7 +219,7 @@ class Recommender(ABC):
             A user gets fewer rows where fewer items are left.
         exclude_seen : bool
             Leave out what the user has rated.
-        candidates : item ids or None
+        candidates : item ids, or one, or None
             Only these items may be recommended.
 
         Returns
@@ -243,19 +243,19 @@ class Recommender(ABC):
         profile: Profile,
         k: int = 10,
         exclude_seen: bool = True,
-        candidates: Iterable[Id] | None = None,
+        candidates: Iterable[Id] | Id | None = None,
     ) -> pl.DataFrame:
         """The k best items for a stranger who rated ``{item: rating}``: `rank, item, score[, title]`."""
         self._fitted()
         _check_length(k)
         return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
 
-    def _allowed(self, candidates: Iterable[Id] | None) -> Array | None:
+    def _allowed(self, candidates: Iterable[Id] | Id | None) -> Array | None:
         """bool (n_items,): which items may be recommended; None for all."""
         if candidates is None:
             return None
         allowed = np.zeros(self.train_.n_items, bool)
-        allowed[self.train_.items.indices(list(candidates))] = True
+        allowed[self.train_.items.indices(_id_list(candidates))] = True
         return allowed
 
     def _top(
