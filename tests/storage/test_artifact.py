@@ -47,7 +47,7 @@ def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     """Change the manifest and make its checksum right again."""
     manifest = json.loads((path / storage.MANIFEST).read_text())
     change(manifest)
-    manifest["checksum"] = storage._checksum(manifest)
+    manifest["checksum"] = storage.manifest.checksum_of(manifest)
     (path / storage.MANIFEST).write_text(json.dumps(manifest))
 
 

@@ -17,7 +17,17 @@ from hypothesis.extra import numpy as hnp
 
 from coterie import storage
 from coterie.errors import ArtifactError
-from coterie.storage import MANIFEST, Parts, read_folder, read_manifest, remove_stale, write_folder
+from coterie.storage import (
+    MANIFEST,
+    Parts,
+    read_folder,
+    read_manifest,
+    reading,
+    remove_stale,
+    write_folder,
+    writing,
+)
+from coterie.storage.manifest import checksum_of
 
 KIND = "coterie-test"
 
@@ -39,7 +49,7 @@ def content(folder: Path) -> Path:
 def rewrite(folder: Path, **changes: Any) -> None:
     """Change a manifest and give it the right checksum, as a newer version or someone hostile would."""
     manifest = json.loads((folder / MANIFEST).read_text()) | changes
-    manifest["checksum"] = storage._checksum(manifest)
+    manifest["checksum"] = checksum_of(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest))
 
 
@@ -276,13 +286,13 @@ def test_a_full_disk_leaves_the_old_content(folder: Path, part: Any) -> None:
 
 
 def test_an_interruption_after_publication_keeps_the_new_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rmtree = storage.shutil.rmtree
+    rmtree = writing.shutil.rmtree
 
     def interrupt(*args: Any, **kwargs: Any) -> None:
-        monkeypatch.setattr(storage.shutil, "rmtree", rmtree)
+        monkeypatch.setattr(writing.shutil, "rmtree", rmtree)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(storage.shutil, "rmtree", interrupt)
+    monkeypatch.setattr(writing.shutil, "rmtree", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_folder(folder, KIND, {"m": 2}, some_parts())
     assert read_folder(folder, KIND).meta == {"m": 2}
@@ -291,7 +301,7 @@ def test_an_interruption_after_publication_keeps_the_new_content(folder: Path, m
 def test_a_writer_that_finds_the_place_taken_meanwhile_comes_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_parts, turns = storage._write_parts, []
+    write_parts, turns = writing._write_parts, []
 
     def overtaken(*args: Any) -> Any:
         if not turns:
@@ -299,15 +309,29 @@ def test_a_writer_that_finds_the_place_taken_meanwhile_comes_last(
             write_folder(tmp_path / "f", KIND, {"m": 1}, some_parts())
         return write_parts(*args)
 
-    monkeypatch.setattr(storage, "_write_parts", overtaken)
+    monkeypatch.setattr(writing, "_write_parts", overtaken)
     write_folder(tmp_path / "f", KIND, {"m": 2}, some_parts())
     assert read_folder(tmp_path / "f", KIND).meta == {"m": 2}
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
     assert len(list((tmp_path / "f").iterdir())) == 2
 
 
+def test_a_folder_that_cannot_take_its_place_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rename = Path.rename
+
+    def refused(self: Path, target: Path) -> Path:
+        if target == tmp_path / "f":
+            raise PermissionError(13, "Permission denied", str(target))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        write_folder(tmp_path / "f", KIND, None, some_parts())
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_reader_follows_a_writer_that_replaces_the_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read_parts, turns = storage._read_parts, []
+    read_parts, turns = reading._read_parts, []
 
     def replaced_before(*args: Any) -> Any:
         if not turns:
@@ -315,7 +339,7 @@ def test_a_reader_follows_a_writer_that_replaces_the_content(folder: Path, monke
             write_folder(folder, KIND, {"m": 2}, some_parts())
         return read_parts(*args)
 
-    monkeypatch.setattr(storage, "_read_parts", replaced_before)
+    monkeypatch.setattr(reading, "_read_parts", replaced_before)
     assert read_folder(folder, KIND).meta == {"m": 2}
 
 

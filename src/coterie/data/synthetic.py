@@ -8,7 +8,6 @@ block of users into memory-mapped files: a world needs memory for its users and 
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from coterie.data.store import cache_folder, cached
 from coterie.data.synthetic_catalog import make_catalog
 from coterie.data.synthetic_ratings import VERSION, Shape, generate, parse_shape
 from coterie.errors import ParameterError
-from coterie.storage import replacing
+from coterie.storage import replacing, temporary_beside
 
 PREFIX = "synthetic:"
 _CSV_BLOCK = 1 << 20
@@ -104,7 +103,7 @@ def _build(request: Request, folder: Path | None) -> Dataset:
 @contextmanager
 def _work_folder() -> Iterator[Path]:
     """The name of a folder beside the cached datasets, for arrays on their way into one; removed at the end."""
-    folder = cache_folder() / f".world.tmp-{os.getpid()}-{secrets.token_hex(4)}"
+    folder = temporary_beside(cache_folder() / "world")
     try:
         yield folder
     finally:
