@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import numba
@@ -30,11 +32,22 @@ def _compile(function: F, **more: Any) -> F:
     try:
         return cast(F, numba.njit(cache=True, **options)(function))
     except RuntimeError:  # neither the package nor the user's cache folder can be written
-        folder = os.path.join(tempfile.gettempdir(), f"coterie-numba-{os.getuid() if hasattr(os, 'getuid') else 0}")
-        os.makedirs(folder, exist_ok=True)
         config: Any = numba.config
-        config.CACHE_DIR = folder
+        config.CACHE_DIR = private_folder()
         return cast(F, numba.njit(cache=True, **options)(function))
+
+
+def private_folder() -> str:
+    """A temporary folder for compiled code, into which nobody else can write: what lies there is run."""
+    owner = os.getuid() if hasattr(os, "getuid") else 0
+    folder = os.path.join(tempfile.gettempdir(), f"coterie-numba-{owner}")
+    with suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
+    found = os.lstat(folder)
+    others_write = hasattr(os, "getuid") and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == owner and not others_write:
+        return folder
+    return tempfile.mkdtemp(prefix="coterie-numba-")  # somebody was there before us
 
 
 def inlined(function: F) -> F:
