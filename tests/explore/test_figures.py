@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,14 @@ def real(shared: Path) -> Interactions:
 def test_figures_leave_matplotlib_as_it_was() -> None:
     before = dict(matplotlib.rcParams)
     to_svg(rating_histogram(world()))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_pictures_from_many_threads_are_as_from_one() -> None:
+    before, alone = dict(matplotlib.rcParams), to_svg(rating_histogram(world()))
+    with ThreadPoolExecutor(4) as pool:
+        pictures = list(pool.map(lambda _: to_svg(rating_histogram(world())), range(8)))
+    assert set(pictures) == {alone}
     assert dict(matplotlib.rcParams) == before
 
 
@@ -223,6 +232,14 @@ def board() -> Leaderboard:
         Row("broken", {}, {"ndcg@5": None, "rmse": None}, error="it broke"),
     ]
     return dataclasses.replace(real, rows=rows)
+
+
+def test_what_has_no_interval_is_behind_and_not_within_noise() -> None:
+    reached = compare(world(), ["random", "popularity"], "random", ["coverage@5"], progress=False)
+    figure = leaderboard_bars(reached)
+    colours = [matplotlib.colors.to_hex(bar.get_facecolor()) for bar in figure.axes[0].patches]  # type: ignore[attr-defined]
+    assert colours == [BLUE, QUIET]
+    assert "noise" not in description(figure)
 
 
 def test_leaderboard_bars_are_the_estimates(board: Leaderboard) -> None:

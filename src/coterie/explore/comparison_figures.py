@@ -127,7 +127,7 @@ def _judged(board: Leaderboard, metric: str | None) -> tuple[Measure, list[tuple
 def _colour(estimate: Estimate) -> str:
     if estimate.difference is None:
         return BLUE
-    return SKY if estimate.within_noise else QUIET
+    return SKY if estimate.within_noise and estimate.low is not None else QUIET  # without an interval, behind is behind
 
 
 def _legend(axes: Axes, judged: list[tuple[Row, Estimate]]) -> None:

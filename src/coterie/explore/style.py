@@ -1,7 +1,7 @@
 """One look for all pictures: colours that the colour-blind can tell apart, light and dark, and a few habits.
 
-Nothing here touches matplotlib's global state: figures are made without pyplot and every size is set on
-the artist, so pictures can be drawn from any thread.
+Figures are made without pyplot and every size is set on the artist, so pictures can be drawn from any thread.
+Only the export needs two of matplotlib's global settings; exports take turns and put them back.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import textwrap
+import threading
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
@@ -106,6 +107,9 @@ def description(figure: Figure) -> str:
     return str(figure.get_label())
 
 
+_exporting = threading.Lock()
+
+
 def to_svg(figure: Figure) -> str:
     """The picture as SVG that follows the reader's light or dark scheme. The same figure gives the same bytes."""
     from matplotlib import rc_context
@@ -113,7 +117,7 @@ def to_svg(figure: Figure) -> str:
 
     FigureCanvasSVG(figure)
     stream = io.StringIO()
-    with rc_context({"svg.hashsalt": "coterie", "svg.fonttype": "path"}):
+    with _exporting, rc_context({"svg.hashsalt": "coterie", "svg.fonttype": "path"}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
     svg = stream.getvalue()
