@@ -69,6 +69,12 @@ def test_the_cut_in_time_keeps_the_share_and_does_not_tear_a_moment_apart() -> N
     assert sorted(split_by_time(x, 0.6).test.timestamps) == [4, 5, 6, 7, 8]  # a cut at 3 would give 0.8
 
 
+@pytest.mark.parametrize("share", [0.07, 0.29, 0.57, 0.7])
+def test_a_share_that_comes_out_even_is_kept(share: float) -> None:
+    x = make([(1, item, 3.0, item) for item in range(100)])
+    assert split_by_time(x, share).test.nnz == round(100 * share)
+
+
 def test_a_split_by_time_counts_newcomers() -> None:
     x = make([(1, 1, 5.0, 1), (1, 2, 4.0, 2), (2, 1, 3.0, 3), (2, 2, 3.0, 4), (1, 3, 4.0, 9), (3, 1, 2.0, 9)])
     parts = split_by_time(x, 0.34)

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Users asked about in one call, so that progress shows and tables stay small.
 _BLOCK_USERS = 4096
-# Users of the little fit that has everything compiled before the clock starts: enough for every code path.
+# Users of the little fit that has kernels compiled before the clock starts: enough for lists of many users.
 _WARM_UP_USERS = 24
 
 
@@ -37,7 +37,8 @@ class Answers:
     predictions : Predictions or None
         None where no ratings were asked for, or the model predicts none.
     fit_seconds : float
-        Training time; compiling is in none of these times.
+        Training time. No time has compiling in it, but for the kernel of `similarity.neighbors` for large data,
+        once for an installation.
     recommend_seconds, predict_seconds : float or None
         Time for the lists of all judged users, and for all test ratings; None where not asked for.
     n_unanswered : int

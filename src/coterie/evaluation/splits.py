@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def split_by_time(x: Interactions, test_share: float = 0.2) -> Split:
     if x.timestamps is None:
         raise DataError('a split by time needs timestamps, and these ratings have none; use split="random"')
     times = np.sort(x.timestamps)
-    at = min(int(np.ceil((1 - test_share) * len(times))), len(times) - 1)
+    at = min(math.ceil(round((1 - test_share) * len(times), 6)), len(times) - 1)  # (1 - 0.7) * 10 is 3, and not more
     cut = int(times[at])
     if np.searchsorted(times, cut) < at:  # the moment at the cut began earlier: the next one keeps the share
         later = int(np.searchsorted(times, cut, "right"))
