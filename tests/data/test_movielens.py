@@ -125,6 +125,17 @@ def test_genome_of_unknown_movies_is_counted(tmp_path: Path) -> None:
     assert "1 genome scores are of unknown tags and were left out." in dataset.report.notes
 
 
+def test_genome_tags_that_are_none_or_twice(tmp_path: Path) -> None:
+    write_folder(tmp_path, "csv")
+    (tmp_path / "genome-tags.csv").write_text("tagId,tag\n")
+    dataset = load(tmp_path)
+    assert dataset.catalog is not None and dataset.catalog.genome_tags == ()
+    assert any("are of unknown tags" in note for note in dataset.report.notes)
+    (tmp_path / "genome-tags.csv").write_text("tagId,tag\n1,a\n1,b\n")
+    with pytest.raises(DataError, match="tag 1 stands more than once in the genome_tags table"):
+        load(tmp_path)
+
+
 def test_empty_tags_are_kept_and_noted(tmp_path: Path) -> None:
     (tmp_path / "ratings.csv").write_text("userId,movieId,rating\n1,2,3\n")
     (tmp_path / "tags.csv").write_text("userId,movieId,tag,timestamp\n1,2,,5\n1,2,good,6\n")
@@ -132,6 +143,17 @@ def test_empty_tags_are_kept_and_noted(tmp_path: Path) -> None:
     assert dataset.catalog is not None and dataset.catalog.tags is not None
     assert dataset.catalog.tags["tag"].to_list() == ["", "good"]
     assert "1 rows of the tags table have an empty tag." in dataset.report.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [("Action|0\nno number\n", "u.genre line 2: not a genre and its number"), ("Action|0\nWar|2", r"genres \[0, 2\]")],
+)
+def test_genre_names_that_are_none(text: str, match: str, tmp_path: Path) -> None:
+    write_folder(tmp_path, "100k")
+    (tmp_path / "u.genre").write_text(text)
+    with pytest.raises(DataError, match=match):
+        load(tmp_path)
 
 
 def test_missing_genre_names(tmp_path: Path) -> None:

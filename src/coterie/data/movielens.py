@@ -17,6 +17,7 @@ from coterie.data.findings import Findings
 from coterie.data.frames import Columns, build
 from coterie.data.interactions import Duplicates
 from coterie.data.sources import Source
+from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError
 
 # A file's name without its endings, "movielens_" and hyphens -> the table in it.
@@ -201,8 +202,7 @@ def _read_movies(tables: Mapping[str, Source], findings: Findings) -> pl.DataFra
         return _read_table("movies", source, findings)
     genres = []
     if "genres" in tables:
-        rows = [line.split("|") for line in tables["genres"].text().split("\n") if line.strip()]
-        genres = [name for name, *_ in sorted(rows, key=lambda row: int(row[-1]))]
+        genres = _read_genres(tables["genres"])
     else:
         findings.notes.append("u.genre is absent, so the genres of u.item have no names and were left out.")
     movies = []
@@ -211,13 +211,27 @@ def _read_movies(tables: Mapping[str, Source], findings: Findings) -> pl.DataFra
         if not line.strip():
             continue
         flags = fields[_FLAGS_FROM:]
-        if not fields[0].isdigit() or (genres and len(flags) != len(genres)) or len(flags) < 1:
+        if not fields[0].isdecimal() or (genres and len(flags) != len(genres)) or len(flags) < 1:
             reason = f"not an id, four fields and {len(genres) or 'some'} genre flags"
             findings.fault(f"{source.name} line {number:,}", reason, None, line)
             continue
         own = [name for name, flag in zip(genres, flags, strict=False) if flag == "1" and name != _NO_GENRE]
         movies.append((int(fields[0]), fields[1], own))
     return pl.DataFrame(movies, {"movieId": pl.Int64, "title": pl.String, "genres": pl.List(pl.String)}, orient="row")
+
+
+def _read_genres(source: Source) -> list[str]:
+    """The names of the genre flags of ``u.item``, in their order, from lines such as ``Action|1``."""
+    places: dict[int, str] = {}
+    for number, line in enumerate(source.text().split("\n"), start=1):
+        name, bar, place = line.strip().rpartition("|")
+        if bar and place.isdecimal():
+            places[int(place)] = name
+        elif line.strip():
+            raise DataError(f"{source.name} line {number:,}: not a genre and its number, such as Action|1: {line}")
+    if sorted(places) != list(range(len(places))):
+        raise DataError(f"{source.name} numbers its genres {sorted(places)}; they must be 0, 1, 2 and so on")
+    return [places[at] for at in sorted(places)]
 
 
 # ---- the catalog -----------------------------------------------------------------------------------------
@@ -266,13 +280,14 @@ def _genome(
         return (), None
     if scores is None:
         return names, None
+    if (repeated := tag_ids.is_duplicated()).any():
+        raise DataError(f"tag {tag_ids.filter(repeated)[0]} stands more than once in the genome_tags table; remove one")
     rows = catalog.vocabulary.indices(scores["movieId"], missing="skip")
-    places = np.searchsorted(tag_ids.to_numpy(), scores["tagId"].to_numpy())
-    known_tag = tag_ids.to_numpy()[np.minimum(places, len(tag_ids) - 1)] == scores["tagId"].to_numpy()
-    for what, known in (("movies that are not in the catalog", rows >= 0), ("unknown tags", known_tag)):
-        if lost := int(np.count_nonzero(~known)):
+    places = Vocabulary(tag_ids.to_numpy(), "tag").indices(scores["tagId"], missing="skip")
+    for what, found in (("movies that are not in the catalog", rows), ("unknown tags", places)):
+        if lost := int(np.count_nonzero(found < 0)):
             findings.notes.append(f"{lost:,} genome scores are of {what} and were left out.")
     genome = np.full((len(catalog), len(names)), np.nan, np.float32)
-    usable = known_tag & (rows >= 0)
+    usable = (rows >= 0) & (places >= 0)
     genome[rows[usable], places[usable]] = scores["relevance"].to_numpy()[usable]
     return names, genome
