@@ -55,12 +55,13 @@ class ItemKNN(NeighborhoodModel):
 
     Attributes
     ----------
-    neighbors_ : int32 (n_items, model_size)
-        Each item's nearest items, nearest first; -1 where there are fewer.
-    similarities_ : float32 (n_items, model_size)
-        The measure's values.
+    neighbors_ : int32 (n_items, size)
+        Each item's nearest items, nearest first; -1 where there are fewer. The size is the larger of `model_size`
+        and `n_neighbors`, and at most n_items - 1.
+    similarities_ : float32 (n_items, size)
+        The measure's values; NaN where there are fewer.
     listed_ : int (n_listed,), listed_similarities_ : float32 (n_listed,), listed_starts_ : int64 (n_items + 1,)
-        For each item, where it stands in others' lists: ``i * model_size + place``, increasing; and its
+        For each item, where it stands in others' lists: ``i * size + place``, increasing; and its
         similarity there.
     sum_weights_ : float32 CSR (n_items, n_items)
         The weights :math:`w_{ij}` of rated items j (rows) in the sums of items i (columns).
@@ -202,7 +203,7 @@ class ItemKNN(NeighborhoodModel):
 
     @cached_property
     def _list_rating_weights(self) -> Array:
-        """Weights in an average of all list entries, float32 (n_items, model_size); 0 where one must not be used."""
+        """Weights in an average of all list entries, float32 (n_items, size); 0 where one must not be used."""
         weights: Array = self._rating_weights(self._closeness(self.similarities_)[1]).astype(np.float32)
         return weights
 
