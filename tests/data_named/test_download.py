@@ -173,6 +173,18 @@ def test_offline_is_one_clear_error_with_both_ways_out(tmp_path: Path, monkeypat
     assert "\n" not in message
 
 
+def test_a_folder_of_an_edition_s_name_is_pointed_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COTERIE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COTERIE_MOVIELENS_URL", "http://127.0.0.1:9/")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DownloadError) as caught:
+        ct.load("ml-25m")
+    assert "./ml-25m" not in str(caught.value)
+    (tmp_path / "ml-25m").mkdir()
+    with pytest.raises(DownloadError, match=r"could not download .* give it as \./ml-25m$"):
+        ct.load("ml-25m")
+
+
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("COTERIE_CACHE", str(tmp_path / "file"))

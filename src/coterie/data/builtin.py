@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import os
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from coterie.data import download
 from coterie.data.dataset import Dataset, LoadReport
-from coterie.errors import DataError, MissingExtraError, ParameterError
+from coterie.errors import DataError, DownloadError, MissingExtraError, ParameterError
 
 SAMPLE = "movielens-sample"
 _SAMPLE_TEXT = "100,004 real ratings of 671 people, 9,066 movies; the default everywhere"
@@ -70,7 +71,7 @@ def load(name: str, *, cache: bool = True, from_zip: str | os.PathLike[str] | No
         from coterie.data import readers
 
         _refuse(options, {"duplicates", "on_error"}, name)
-        archive = download.fetch(edition) if from_zip is None else download.adopt(edition, from_zip, keep=cache)
+        archive = _fetch(edition, name) if from_zip is None else download.adopt(edition, from_zip, keep=cache)
         return readers.load_path(archive, _edition_name(lowered), cache=cache, **options)
     if from_zip is not None:
         raise ParameterError(f"from_zip is for MovieLens editions such as movielens-20m; {name} is not one")
@@ -88,6 +89,16 @@ def load(name: str, *, cache: bool = True, from_zip: str | os.PathLike[str] | No
     near = difflib.get_close_matches(lowered, names(), n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     raise ParameterError(f"there is no dataset {name!r}; {hint}There are {', '.join(names())}")
+
+
+def _fetch(edition: download.Edition, name: str) -> Path:
+    """The archive; where it cannot be had and something of that name lies here, the error says how to load that."""
+    try:
+        return download.fetch(edition)
+    except DownloadError as error:
+        if Path(name).exists():
+            raise DownloadError(f"{error}; or, as {name} lies here too, give it as ./{name}") from error
+        raise
 
 
 def _edition_name(name: str) -> str:
