@@ -132,8 +132,8 @@ def ratings_over_time(x: Interactions) -> Figure:
     days = int((moments.max() - moments.min()).astype("timedelta64[D]").astype(int))
     unit, word = ("Y", "year") if days > 5 * 365 else ("M", "month") if days > 100 else ("D", "day")
     periods = moments.astype(f"datetime64[{unit}]")
-    after = np.timedelta64(2, unit)  # one more, for the end of the last period
-    every = np.arange(periods.min(), periods.max() + after)
+    first, last = periods.min().astype(int), periods.max().astype(int)
+    every = np.arange(first, last + 2).astype(periods.dtype)  # one more, for the end of the last period
     counts = np.bincount((periods - periods.min()).astype(int), minlength=len(every) - 1)
     starts = every.astype("datetime64[s]")
     figure = new_figure()
