@@ -259,7 +259,11 @@ def _corated_neighbors(
     rows, columns = x.rows(axis), x.rows("items" if axis == "users" else "users")
     n = len(x.vocabulary(axis))
     k = max(1, min(k, n - 1))
-    require_memory(8 * len(measures) * n * k, f"{n:,} lists of {k:,} neighbours", "ask for fewer n_neighbors")
+    require_memory(
+        8 * len(measures) * n * k,
+        f"{n:,} lists of {k:,} neighbours",
+        "ask for fewer (n_neighbors; model_size of ItemKNN)",
+    )
     codes = np.array([m.code(reading) for m in measures], np.int64)
     statistics = corated.row_statistics(rows.indptr, rows.values)
     values, indices = np.empty((len(codes), n, k), np.float32), np.empty((len(codes), n, k), np.int32)
@@ -287,7 +291,7 @@ def _gram_applies(x: Interactions, found: Measure, axis: Axis, shrinkage: float,
 def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tuple[Array, Array]:
     rows, n = x.rows(axis), len(x.vocabulary(axis))
     k = max(1, min(k, n - 1))
-    require_memory(16 * n * k, f"{n:,} lists of {k:,} neighbours", "ask for fewer n_neighbors")
+    require_memory(16 * n * k, f"{n:,} lists of {k:,} neighbours", "ask for fewer (n_neighbors; model_size of ItemKNN)")
     n_columns = x.n_items if axis == "users" else x.n_users
     jaccard = found.name == "jaccard"
     if jaccard:

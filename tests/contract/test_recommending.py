@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from coterie.errors import ParameterError, UnknownIdError
+from coterie.errors import DataWarning, ParameterError, UnknownIdError
 from tests.contract.cases import (
     CASES,
     SILENT_USER,
@@ -229,6 +229,14 @@ def test_a_profile_is_checked(case: Case) -> None:
         model.recommend_for([item])  # type: ignore[arg-type]
 
 
+@each_model
+def test_a_rating_off_the_scale_is_taken_with_a_warning(case: Case) -> None:
+    model, x = fitted(case), world()
+    item, (low, high) = int(x.items.ids[0]), x.scale
+    with pytest.warns(DataWarning, match=rf"rates item {item} with 50, off the scale of the data, {low:g} to {high:g}"):
+        model.recommend_for({item: 50.0})
+
+
 # ---- errors ----------------------------------------------------------------------------------------------
 
 
@@ -250,7 +258,7 @@ def test_unknown_ids_are_named(case: Case) -> None:
         model.explain(user, 4)
 
 
-@pytest.mark.parametrize("k", [0, -1, 2.5, "3"])
+@pytest.mark.parametrize("k", [0, -1, 2.5, "3", True])
 @each_model
 def test_k_is_a_whole_number_from_1(case: Case, k: Any) -> None:
     model, user = fitted(case), int(world().users.ids[0])
@@ -272,6 +280,7 @@ WORLDS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the profile rates")  # small scales, such as 3 to 5, have ratings off them
 @pytest.mark.parametrize("rows", WORLDS.values(), ids=WORLDS)
 @each_case
 def test_small_worlds(case: Case, rows: list[list[int]]) -> None:

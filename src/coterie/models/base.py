@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import CapabilityError, NotFittedError, ParameterError
+from coterie.errors import CapabilityError, DataWarning, NotFittedError, ParameterError
 from coterie.kernels.topk import top_k_rows
 from coterie.models.parameters import Parameter, parameters_of
 
@@ -197,6 +198,14 @@ class Recommender(ABC):
             if not isinstance(rating, numbers.Real) or not abs(rating) <= _LARGEST:
                 raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
         values = np.array(list(profile.values()), np.float32)
+        low, high = self.train_.scale
+        if low < high and len(values) and not (values.min() >= low and values.max() <= high):
+            item, rating = next((i, r) for i, r in profile.items() if not low <= r <= high)
+            warnings.warn(
+                f"the profile rates item {item!r} with {rating:g}, off the scale of the data, {low:g} to {high:g}",
+                DataWarning,
+                stacklevel=3,
+            )
         order = np.argsort(columns)
         indptr = np.array([0, len(columns)])
         return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, self.train_.n_items))
@@ -216,7 +225,8 @@ class Recommender(ABC):
         ----------
         users : ids, or one id
         k : int, at least 1
-            A user gets fewer rows where fewer items are left.
+            A user gets fewer rows where fewer items are left that the model has anything to say about: a
+            neighbour model says nothing about an item without a neighbour in the profile.
         exclude_seen : bool
             Leave out what the user has rated.
         candidates : item ids, or one, or None
@@ -376,6 +386,9 @@ class Recommender(ABC):
             parts = self._with_titles(parts, "item")
         parts = parts.sort(pl.col("contribution").abs(), descending=True, maintain_order=True)
         score = base + float(parts["contribution"].sum())
+        low, high = train.scale
+        if of == "rating" and not low <= score <= high:
+            summary += f" Predictions stay on the scale, so {score:.2f} counts as {min(max(score, low), high):g}."
         return Explanation(None if row is None else user, item, score, base, parts, summary, of)  # type: ignore[arg-type]
 
     # ---- keeping -----------------------------------------------------------------------------------
@@ -394,7 +407,7 @@ def _id_list(ids: Iterable[Id] | Id) -> list[Id]:
 
 
 def _check_length(k: Any) -> None:
-    if not isinstance(k, (int, np.integer)) or k < 1:
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
         raise ParameterError(f"k must be a whole number from 1, not {k!r}")
 
 
