@@ -59,8 +59,8 @@ def test_no_arguments_show_the_help_and_are_a_usage_error(run: Run, arguments: l
     ("arguments", "status", "said"),
     [
         (["recomend", "1"], 2, "Did you mean 'recommend'"),
-        (["recommend"], 2, "--rated"),
-        (["recommend", "1", "--rated", "2=5"], 2, "--rated"),
+        (["recommend"], 2, "for whom?"),
+        (["recommend", "1", "--rated", "2=5"], 2, "not both"),
         (["recommend", "1", "-k", "0"], 2, "-k"),
         (["recommend", "1", "-k", "many"], 2, "-k"),
         (["recommend", "1", "--model", "nonsense"], 1, "item-knn"),
@@ -75,6 +75,8 @@ def test_no_arguments_show_the_help_and_are_a_usage_error(run: Run, arguments: l
         (["explain", "1", "2", "3"], 2, "one item"),
         (["predict", "1"], 2, "item"),
         (["similar", "1", "2", "3"], 2, "one"),
+        (["similar", "1", "1"], 2, "both are user 1; give two different users"),
+        (["similar", "heat", "2", "--items"], 2, "both are Heat (1995); give two different items"),
         (["compare", "--model", "nonsense"], 1, "user-knn"),
     ],
 )

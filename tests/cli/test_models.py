@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,17 @@ def test_the_table_shows_titles_as_they_are(run: Run, movies: Path, monkeypatch:
 def test_nothing_left_is_said(run: Run, movies: Path) -> None:
     answer = run("recommend", "1", "--candidate", "1", "--model", "popularity", "--data", movies)
     assert answer.status == 0
-    assert "Nothing is left to recommend." in answer.out
+    assert "Nothing is left to recommend: all was rated already" in answer.out
+
+
+def test_a_model_without_evidence_is_not_said_to_have_nothing_left(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("user,item,rating\n1,10,5\n2,20,4\n2,30,4\n")
+    answer = run("recommend", "1", "--model", "item-knn", "--data", file)
+    assert answer.status == 0
+    assert "Nothing it can recommend: item-knn has no evidence for any of the 2 items left." in answer.out
+    answer = run("recommend", "1", "--candidate", "20", "--model", "item-knn", "--data", file)
+    assert "no evidence for the one item left" in answer.out
 
 
 def test_predict(run: Run, movies: Path, model: Any) -> None:
@@ -96,6 +107,20 @@ def test_a_ranker_does_not_predict(run: Run, movies: Path) -> None:
     answer = run("predict", "1", "heat", "--model", "popularity", "--data", movies)
     assert (answer.status, answer.out) == (1, "")
     assert "use recommend" in answer.err
+
+
+def test_explain_says_what_was_rated_and_gives_every_contribution_the_same_decimals(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("user,item,rating\n1,10,5\n1,20,4\n2,10,4\n2,20,2\n3,30,3\n3,10,1\n")
+    answer = run("explain", "1", "10", "--model", "bias", "--data", file)
+    assert "User 1 rated it 5." in answer.out
+    numbers = re.findall(r"-?\d+\.\d+(?= *$)", answer.out, re.MULTILINE)
+    assert len(numbers) > 2
+    assert {len(number.partition(".")[2]) for number in numbers} == {4}
+    assert run("explain", "1", "10", "--model", "bias", "--data", file, "--json").document["rated"] == 5.0
+    assert "rated it" not in run("explain", "1", "30", "--model", "bias", "--data", file).out
+    stranger = run("explain", "10", "--rated", "10=2.5", "--model", "bias", "--data", file)
+    assert "A stranger rated it 2.5." in stranger.out
 
 
 def test_explain_adds_up(run: Run, movies: Path, model: Any) -> None:

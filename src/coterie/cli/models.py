@@ -81,7 +81,9 @@ def recommend(
     """
     from coterie.cli.sources import find_item, obtain_model, parse_profile
 
-    if bool(users) == bool(rated):
+    if users and rated:
+        raise UsageError("recommend for known users or for a stranger: give user ids or --rated, not both")
+    if not users and not rated:
         raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
     fitted = obtain_model(model, data)
     train = fitted.train_
@@ -90,14 +92,19 @@ def recommend(
         ids = [train.users.parse(text) for text in users]
         found = fitted.recommend(ids, k=k, exclude_seen=not include_seen, candidates=among)
         whom: dict[str, Any] = {"users": ids}
+        seen = [set(_ratings_of(fitted, id)) for id in ids]
         title = f"For user {ids[0]}" if len(ids) == 1 else "For these users"
     else:
         profile = parse_profile(rated or [], fitted)
         found = fitted.recommend_for(profile, k=k, exclude_seen=not include_seen, candidates=among)
         whom = {"profile": profile}
+        seen = [set(profile)]
         title = "For someone who rated " + ", ".join(f"{_name(fitted, i)} {r:g}" for i, r in profile.items())
     shown = found.drop("user") if users and len(users) == 1 else found
-    picture = frame_table(_title_early(shown)) if len(found) else "Nothing is left to recommend."
+    if len(found):
+        picture: Any = frame_table(_title_early(shown))
+    else:
+        picture = _why_nothing(fitted, among, [] if include_seen else seen)
     out.show({**_about(fitted), **whom, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture)
 
 
@@ -152,11 +159,13 @@ def explain(
     fitted = obtain_model(model, data)
     who, [item] = _person(fitted, who_and_what, rated)
     explanation = fitted.explain(who, item, of)
+    given = (who if isinstance(who, dict) else _ratings_of(fitted, who)).get(item)
     document = {
         **_about(fitted),
         **_whom(who),
         "item": item,
         "title": _title(fitted, item),
+        "rated": given,
         "of": explanation.of,
         "score": explanation.score,
         "base": explanation.base,
@@ -166,7 +175,8 @@ def explain(
     whom = "a stranger" if isinstance(who, dict) else f"user {who}"
     what = "is predicted" if explanation.of == "rating" else "scores"
     why = f"Why {_name(fitted, item)} {what} {explanation.score:.4f} for {whom}, by {_label(fitted)}"
-    out.show(document, heading(why), cell(explanation.summary), _account(explanation, k))
+    known = [] if given is None else [f"{whom[0].upper()}{whom[1:]} rated it {given:g}."]
+    out.show(document, heading(why), *known, cell(explanation.summary), _account(explanation, k))
 
 
 # ---- what these share -----------------------------------------------------------------------------------
@@ -224,6 +234,16 @@ def _person(model: Recommender, words: list[str], rated: list[str] | None) -> tu
     return who, [find_item(text, model.train_, model.catalog_) for text in texts]
 
 
+def _why_nothing(model: Recommender, among: list[Id] | None, seen: list[set[Id]]) -> str:
+    """Why a list is empty: all was rated already, or the model has no evidence for what was not."""
+    pool = set(model.train_.items.ids.tolist() if among is None else among)
+    left = [item for item in pool if not seen or any(item not in rated for rated in seen)]
+    if not left:
+        return "Nothing is left to recommend: all was rated already (--include-seen allows that)."
+    items = "the one item" if len(left) == 1 else f"any of the {counted(len(left), 'item')}"
+    return f"Nothing it can recommend: {cell(model.name)} has no evidence for {items} left."
+
+
 def _title_early(found: pl.DataFrame) -> pl.DataFrame:
     """Numbers last, so that they stand together beside the titles."""
     return found.select(*[name for name in found.columns if name != "score"], "score")
@@ -236,7 +256,7 @@ def _account(explanation: Explanation, k: int) -> Any:
         return ""
     first = [name for name in ("user", "item", "title") if name in parts.columns]
     parts = parts.select(*first, *[n for n in parts.columns if n not in (*first, "contribution")], "contribution")
-    made = frame_table(parts.head(k))
+    made = frame_table(parts.head(k), full=["contribution"])
     blank = [""] * (parts.width - 2)
     rest = parts["contribution"][k:]
     if len(rest):

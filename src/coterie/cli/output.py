@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -112,10 +112,10 @@ def table(columns: Mapping[str, Side]) -> Table:
     return made
 
 
-def frame_table(frame: pl.DataFrame, decimals: int = 4) -> Table:
-    """A polars frame as a table: numbers to the right, with the decimals that the column needs; text wrapped."""
+def frame_table(frame: pl.DataFrame, decimals: int = 4, full: Sequence[str] = ()) -> Table:
+    """A polars frame as a table: numbers to the right, with the decimals that the column needs (`full`: all)."""
     made = table({name: "right" if kind.is_numeric() else "left" for name, kind in frame.schema.items()})
-    places = [_places(column, decimals) for column in frame]
+    places = [decimals if column.name in full else _places(column, decimals) for column in frame]
     for row in frame.iter_rows():
         made.add_row(*(cell(value, n) for value, n in zip(row, places, strict=True)))
     return made

@@ -51,6 +51,9 @@ def similar(
     known = dataset.interactions.vocabulary(axis)
     chosen = [find_item(text, dataset.interactions, dataset.catalog) if items else known.parse(text) for text in ids]
     if len(chosen) == 2:
+        if chosen[0] == chosen[1]:
+            called = _called(dataset, axis, chosen[0])
+            raise UsageError(f"both are {called}; give two different {axis}, or one alone to find its nearest")
         _show_pair(dataset, axis, chosen[0], chosen[1], k, out)
         return
     found = nearest(dataset, axis, chosen[0], measure, reading, min_overlap, shrinkage).head(k)
