@@ -37,7 +37,7 @@ def test_nothing_odd() -> None:
     assert {c.status for c in report.checks} == {"ok"} and {c.count for c in report.checks} == {0}
     assert report.exit_status == 0
     frame = report.to_frame()
-    assert frame.columns == ["check", "status", "count", "detail"] and len(frame) == 10
+    assert frame.columns == ["check", "status", "count", "detail"] and len(frame) == 11
     with pytest.raises(KeyError, match="there are rows"):
         report["weather"]
 
@@ -130,6 +130,15 @@ def test_ids_that_differ_only_in_type() -> None:
     assert report.exit_status == 1
     mixed = ct.load({"user": [1, "1", "x"], "item": [1, 2, 3]})
     assert look(mixed)["ids that differ only in type"].count == 1
+
+
+def test_ids_of_mixed_kinds() -> None:
+    rows = [(str(n), "b", 5.0) for n in range(9)]
+    assert look(dataset(rows))["ids of mixed kinds"].status == "ok"
+    found = look(dataset([*rows, ("abc", "c ", 5.0), (" 1", "d", 5.0)]))["ids of mixed kinds"]
+    assert (found.status, found.count) == ("warn", 3)
+    shown = "user ids among 9 that are integers: ' 1', 'abc'; item ids with spaces around them: 'c '"
+    assert found.detail == shown
 
 
 def test_look_alikes_of_plain_ids() -> None:

@@ -135,7 +135,10 @@ def test_ids_that_integers_would_lose_are_found_far_down(
     path = write(tmp_path, "\n".join([f"user{separator}item", *lines, f"{other}{separator}5", f"5{separator}{other}"]))
     for piece in (delimited._PIECE, 5):  # what is looked for may lie across pieces
         monkeypatch.setattr(delimited, "_PIECE", piece)
-        x = load(path, separator=separator).interactions
+        with pytest.warns(DataWarning) as told:
+            x = load(path, separator=separator).interactions
+        shown = repr(other.strip('"'))
+        assert all(f"first {shown} in line {line}" in str(w.message) for w, line in zip(told, (302, 303), strict=True))
         assert (x.users.kind, x.items.kind, x.n_users, x.n_items) == ("str", "str", 301, 8)
         assert other.strip('"') in x.users and other.strip('"') in x.items
 
@@ -146,11 +149,30 @@ def test_zeros_in_front_of_other_columns_leave_ids_integers(tmp_path: Path) -> N
     assert (x.users.kind, x.items.kind, x.n_users) == ("int", "int", 300)
 
 
-def test_mixed_ids_are_text_and_noted(tmp_path: Path) -> None:
+def test_one_odd_id_that_makes_all_ids_text_is_told(tmp_path: Path) -> None:
     lines = "".join(f"{n},5\n" for n in range(300))
-    dataset = load(write(tmp_path, f"user,item\n{lines}x9,5\n"))
+    with pytest.warns(DataWarning, match=r"'user' mixes integers and text.* 1 of 301 ids .* first 'x9' in line 302"):
+        dataset = load(write(tmp_path, f"user,item\n{lines}x9,5\n"))
     assert dataset.interactions.users.kind == "str" and dataset.interactions.items.kind == "int"
-    assert any("mixes integers and text" in note and "'x9'" in note for note in dataset.report.notes)
+
+
+def test_integers_among_text_are_only_noted(tmp_path: Path) -> None:
+    dataset = load(write(tmp_path, "user,item\na,1\nb,1\n7,1\n"))
+    assert any("mixes integers and text" in note and "'a' in line 2" in note for note in dataset.report.notes)
+
+
+def test_ids_with_spaces_around_them_are_told(tmp_path: Path) -> None:
+    with pytest.warns(DataWarning, match=r"2 of 3 ids begin or end with spaces, the first 'ann ' in line 3"):
+        dataset = load(write(tmp_path, "user,item\nann,1\nann ,2\n bob,2\n"))
+    assert dataset.interactions.n_users == 3
+
+
+@pytest.mark.parametrize("id", ["a\0b", "1\0"])
+def test_a_nul_inside_an_id_is_refused(id: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"some\.csv line 3: user holds a NUL character '\w\\x00"):
+        load(write(tmp_path, f"user,item\n5,1\n{id},2\n"))
+    with pytest.raises(DataError, match="row 2: user id holds a NUL character"):
+        load({"user": ["5", id], "item": [1, 2]})
 
 
 @pytest.mark.parametrize("large", [2**31, 2**62, -(2**40)])

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.dataset import Dataset, LoadReport
+from coterie.data.delimited import CANONICAL
 from coterie.data.interactions import Array, Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import ParameterError
@@ -107,6 +108,7 @@ def check(
             _few_ratings(x, min_user_ratings),
             *_times(x, report, time.time() if now is None else now),
             _alike(x, report),
+            _mixed(x),
         ),
     )
 
@@ -224,6 +226,23 @@ def _alike(x: Interactions, report: LoadReport) -> Check:
     if report.mixed_ids:
         examples.append(f"{report.mixed_ids:,} that came both as integer and as text and became one")
     return Check("ids that differ only in type", "error" if n else "ok", n, "; ".join(examples) or "none")
+
+
+def _mixed(x: Interactions) -> Check:
+    """Text ids that stand out among integers or have spaces around them: one such id makes all of them text."""
+    count, details = 0, []
+    for vocabulary in (x.users, x.items):
+        if vocabulary.kind == "int":
+            continue
+        ids = pl.Series(vocabulary.ids.tolist(), dtype=pl.String)
+        whole, padded = ids.str.contains(CANONICAL), ids.str.contains(r"^\s|\s$")
+        few = 2 * int(whole.sum()) > len(ids)
+        odd = (~whole if few else padded).to_numpy()
+        if odd.any():
+            count += int(odd.sum())
+            among = f"among {int(whole.sum()):,} that are integers" if few else "with spaces around them"
+            details.append(f"{vocabulary.what} ids {among}: {_ids(vocabulary, odd)}")
+    return _counted("ids of mixed kinds", count, "; ".join(details))
 
 
 def look_alikes(vocabulary: Vocabulary) -> list[list[str]]:

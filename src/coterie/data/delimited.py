@@ -134,8 +134,8 @@ class Delimited:
                 return None, f"{name} is missing in {column.null_count():,} lines"
             if kind == "number" and not column.is_finite().all():
                 return None, f"{name} is not finite everywhere"
-            if kind == "id" and column.dtype == pl.String and column.str.contains("[\r\n]").any():
-                return None, f"{name} runs over the end of a line"
+            if kind == "id" and column.dtype == pl.String and column.str.contains("[\r\n\\x00]").any():
+                return None, f"{name} runs over the end of a line, or holds a NUL character"
         if frame[self.names[-1]].null_count() and not self._all_complete(content, len(frame)):
             return None, "some lines have too few fields"
         if len(frame) and not self._ends_well(content):
@@ -222,13 +222,38 @@ class Delimited:
         canonical = column.str.contains(CANONICAL) & column.cast(pl.Int64, strict=False).is_not_null()
         if canonical.all():
             return column.cast(pl.Int64)
-        text = column.filter(~canonical)
-        if len(text) < len(column) and canonical.any():
-            findings.notes.append(
-                f"Column {column.name!r} mixes integers and text, so all of it was read as text: "
-                f"{len(text):,} of {len(column):,} values are not integers, the first {text[0]!r}."
+        padded = column.str.contains(r"^\s|\s$")
+        if padded.any():
+            first = column.filter(padded)[0]
+            findings.warnings.append(
+                f"Column {column.name!r} was read as text: {int(padded.sum()):,} of {len(column):,} ids begin or end "
+                f"with spaces, the first {self._shown(column.name, first)}; {first!r} and {first.strip()!r} are "
+                "different ids: take the spaces out."
+            )
+        text = column.filter(~canonical & ~padded)
+        if len(text) and canonical.any():
+            rare = 2 * int(canonical.sum()) > len(column)  # else text is what the ids are
+            (findings.warnings if rare else findings.notes).append(
+                f"Column {column.name!r} mixes integers and text, so all of it was read as text: {len(text):,} of "
+                f"{len(column):,} ids are not integers, the first {self._shown(column.name, text[0])}"
+                f"{'; where that is a slip, mend it' if rare else ''}."
             )
         return column
+
+    def _shown(self, name: str, value: str) -> str:
+        """A value of a column, with the first line that has it."""
+        place, number, needle = self.names.index(name), 0, value.encode()
+        for block in self.source.blocks():
+            if needle not in block:
+                number += block.count(b"\n")
+                continue
+            for line in block.removesuffix(b"\n").split(b"\n"):
+                number += 1
+                with suppress(csv.Error):
+                    fields = split_line(line.decode("utf-8", "replace").rstrip("\r"), self.separator)
+                    if needle in line and fields[place : place + 1] == [value]:
+                        return f"{value!r} in line {number:,}"
+        return repr(value)
 
     # ---- looking for the lines at fault ------------------------------------------------------------
 
@@ -274,6 +299,8 @@ class Delimited:
             kind = self.kinds.get(name, "text")
             if value == "" and kind in ("integer", "id", "number"):
                 return f"{name} is missing", None
+            if kind == "id" and "\0" in value:
+                return f"{name} holds a NUL character", value
             if kind == "integer" and not (_INTEGER.match(value) and abs(int(value)) <= _LARGEST_ID):
                 return f"{name} is not an integer", value
             if kind == "number" and not (_NUMBER.match(value) and abs(float(value)) <= _LARGEST_NUMBER):

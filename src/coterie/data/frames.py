@@ -87,6 +87,9 @@ def build(
     ratings = None if columns.rating is None else _numbers(table[columns.rating])
     times = None if columns.timestamp is None else unix_seconds(table[columns.timestamp])
     faults = [("user id is missing", users.is_null()), ("item id is missing", items.is_null())]
+    for what, ids in (("user", users), ("item", items)):
+        if ids.dtype == pl.String:
+            faults.append((f"{what} id holds a NUL character", ids.str.contains("\0", literal=True).fill_null(False)))
     if columns.rating is not None and ratings is not None:
         faults.append(("rating is missing", table[columns.rating].is_null()))
         faults.append(("rating is not a finite number", ratings.is_finite().not_().fill_null(True)))
