@@ -291,9 +291,31 @@ def test_hopeless_files(text: str, match: str, tmp_path: Path) -> None:
         load(write(tmp_path, text))
 
 
-def test_nothing_left(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no rows of ratings that can be used"):
-        load(write(tmp_path, "userId,movieId,rating\n1,2\n"), on_error="skip")
+@pytest.mark.parametrize(
+    ("text", "reason", "line"),
+    [
+        ("user,item,rating\n" + "1,2,3,5\n" * 4, "4 fields instead of 3", "line 3: 4 fields instead of 3: 1,2,3,5"),
+        ("user;item;rating\n" + "1;2;3,5\n" * 4, "rating is not a finite number", "finite number '3,5': 1;2;3,5"),
+        ("user,item,time\n" + "1, 2, 2005-04-02\n" * 4, "time cannot be read", "cannot be read ' 2005-04-02': 1, 2,"),
+        (b"user,item\n" + "é,2\n".encode("latin-1") * 4, "not UTF-8 text", "line 4: not UTF-8 text: é,2"),
+    ],
+)
+def test_nothing_left(text: str | bytes, reason: str, line: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load(write(tmp_path, text), on_error="skip")
+    assert f"no rows of ratings that can be used: all 4 were skipped (4 {reason})" in str(caught.value)
+    assert line in str(caught.value)
+
+
+def test_nothing_left_of_a_frame() -> None:
+    with pytest.raises(DataError, match=r"all 2 were skipped \(2 user id is missing\). The first: row 1: user"):
+        load(pl.DataFrame({"user": [None, None], "item": [1, 2]}), on_error="skip")
+
+
+def test_nothing_left_of_movielens(tmp_path: Path) -> None:
+    write(tmp_path, "userId,movieId,rating\n1,2\n", "ratings.csv")
+    with pytest.raises(DataError, match=r"all 1 were skipped .*ratings\.csv line 2: 2 fields"):
+        load(tmp_path, on_error="skip")
 
 
 def test_a_short_last_column_is_told_from_an_empty_one(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,7 +15,20 @@ OnError = Literal["raise", "skip"]
 
 # Skipped lines that are kept to be shown; the rest are counted.
 _SHOWN = 10
-_WIDEST = 160
+_FIRST = 3
+_WIDEST = 120
+_NAMES = 20
+
+
+def shorten(content: str, width: int = _WIDEST) -> str:
+    """Content of a file as messages show it."""
+    return content if len(content) <= width else content[: width - 3] + "..."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of columns as messages show them."""
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    return (", ".join(repr(shorten(name)) for name in names[:_NAMES]) or "no columns") + more
 
 
 @dataclass
@@ -38,14 +51,22 @@ class Findings:
 
     def fault(self, place: str, reason: str, value: str | None, content: str) -> None:
         """A row that cannot be used. `reason` names the kind; `value` is the offender within `content`."""
-        shown = content if len(content) <= _WIDEST else content[: _WIDEST - 3] + "..."
-        message = f"{place}: {reason}{'' if value is None else f' {value!r}'}: {shown}"
+        message = f"{place}: {reason}{'' if value is None else f' {shorten(value)!r}'}: {shorten(content)}"
         if self.on_error == "raise":
             raise DataError(f'{message}; mend it, or load with on_error="skip" to leave such rows out and count them')
         self.skipped += 1
         self.reasons[reason] += 1
         if len(self.lines) < _SHOWN:
             self.lines.append(message)
+
+    def nothing_left(self) -> DataError:
+        """The error for a source of which every row was skipped."""
+        counts = ", ".join(f"{count:,} {reason}" for reason, count in self.reasons.most_common())
+        first = "; ".join(self.lines[:_FIRST])
+        return DataError(
+            f"there are no rows of ratings that can be used: all {self.skipped:,} were skipped ({counts}). "
+            f"The first: {first}"
+        )
 
     def report(self, source: str, tables: Mapping[str, int | None]) -> LoadReport:
         """The account as it is kept with the dataset."""

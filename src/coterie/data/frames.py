@@ -100,6 +100,8 @@ def build(
         users, items = users.filter(~bad), items.filter(~bad)
         ratings = None if ratings is None else ratings.filter(~bad)
         times = None if times is None else times.filter(~bad)
+    if findings.skipped and not len(users):
+        raise findings.nothing_left()
     if times is not None:
         findings.missing_times = times.null_count() + int((times <= 0).sum())
         times = times.fill_null(0)

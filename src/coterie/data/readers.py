@@ -194,8 +194,8 @@ def _from_file(
     else:
         table, columns = _from_text(Source(path), given, separator, findings)
         place = f"{path.name} record"
-    if not len(table):
-        raise DataError(f"{path.name} has no rows of ratings{' that can be used' if findings.skipped else ''}")
+    if not len(table) and not findings.skipped:
+        raise DataError(f"{path.name} has no rows of ratings")
     rows = len(table)
     ratings = build(table, columns, duplicates, findings, place)
     return Dataset(ratings, None, name, findings.report(str(path), {"ratings": rows}))
