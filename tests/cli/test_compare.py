@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import coterie as ct
 from coterie.models.registry import MODELS
 from tests.cli.conftest import Run
@@ -40,3 +42,13 @@ def test_the_table_names_what_it_compared(run: Run, movies: Path) -> None:
     assert "popularity" in shown
     assert "random_state=5" in shown
     assert "leads" in shown
+
+
+@pytest.mark.parametrize("width", [40, 50, 70, 80])
+def test_models_keep_their_names_on_a_narrow_terminal(
+    run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = run("compare", movies, "-m", "popularity", "-m", "item-knn", "--n-neighbors", "5", "--split", "random").out
+    assert {"popularity", "item-knn", "n_neighbors=5", "ndcg"} <= set(shown.split())
+    assert max(map(len, shown.splitlines())) <= width

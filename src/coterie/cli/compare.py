@@ -102,6 +102,7 @@ def leaderboard_table(board: Leaderboard) -> Any:
     headings = [measure.name.replace("@", "\n@") for measure in board.measures] + ["fit\nsec."]
     columns: dict[str, Side] = {"model": "left"}
     made = table(columns | dict.fromkeys(headings, "right"))
+    made.last_goes_first = True
     for row in board.rows:
         name, _, changed = row.model.partition("(")
         seconds = "-" if row.fit_seconds is None else f"{row.fit_seconds:.2f}"

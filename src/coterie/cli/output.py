@@ -15,7 +15,8 @@ import typer
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import Console, RenderableType
-    from rich.table import Table
+
+    from coterie.cli.tables import FittingTable
 
 
 class UsageError(typer.TyperException):
@@ -101,18 +102,19 @@ def heading(text: str) -> str:
     return f"[bold]{cell(text)}[/bold]"
 
 
-def table(columns: Mapping[str, Side]) -> Table:
+def table(columns: Mapping[str, Side]) -> FittingTable:
     """An empty table with the given headings; numbers stand to the right, text to the left."""
     from rich import box
-    from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    from coterie.cli.tables import FittingTable
+
+    made = FittingTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, side in columns.items():
         made.add_column(name.replace("_", " "), justify=side, no_wrap=side == "right", overflow="fold")
     return made
 
 
-def frame_table(frame: pl.DataFrame, decimals: int = 4, full: Sequence[str] = ()) -> Table:
+def frame_table(frame: pl.DataFrame, decimals: int = 4, full: Sequence[str] = ()) -> FittingTable:
     """A polars frame as a table: numbers to the right, with the decimals that the column needs (`full`: all)."""
     made = table({name: "right" if kind.is_numeric() else "left" for name, kind in frame.schema.items()})
     places = [decimals if column.name in full else _places(column, decimals) for column in frame]
