@@ -109,6 +109,7 @@ def test_users_with_few_ratings() -> None:
     assert (found.status, found.count, found.detail) == ("warn", 1, "of 2 users, such as 2")
 
 
+@pytest.mark.filterwarnings("ignore::coterie.errors.DataWarning")
 def test_times() -> None:
     rows = [(1, 1, 5.0, NOW + 1), (1, 2, 1.0, 0), (1, 3, 1.0, None), (2, 1, 3.0, NOW)]
     report = look(dataset(rows))

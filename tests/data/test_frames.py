@@ -135,7 +135,8 @@ def test_skipping_rows_of_a_frame() -> None:
 
 
 def test_missing_times_are_zero_and_counted() -> None:
-    dataset = ct.load({**DATA, "t": [None, 20, -5]}, user="u", item="i", rating="r", timestamp="t")
+    with pytest.warns(DataWarning, match="1 time is missing and became 0"):
+        dataset = ct.load({**DATA, "t": [None, 20, -5]}, user="u", item="i", rating="r", timestamp="t")
     assert dataset.interactions.timestamps is not None
     assert dataset.interactions.timestamps.tolist() == [-5, 20, 0]
     assert dataset.report.missing_times == 2
@@ -152,9 +153,63 @@ def test_not_a_frame() -> None:
         ct.Interactions.from_frame([(1, 2)], "u", "i")
 
 
-def test_beyond_64_bits() -> None:
-    with pytest.raises(DataError, match="beyond 64-bit integers"):
-        rows(pl.DataFrame({**DATA, "u": pl.Series([1, 2, 2**64 - 1], dtype=pl.UInt64)}))
+@pytest.mark.parametrize(
+    "make", [lambda d: pl.DataFrame(d, {c: pl.Float32 if c == "r" else pl.Int128 for c in d}), pd.DataFrame, dict]
+)
+@pytest.mark.parametrize("large", [2**63, 2**64 - 1, 2**70, -(2**70)])
+def test_beyond_64_bits(large: int, make: Any) -> None:
+    for column in ("u", "i"):
+        with pytest.raises(DataError, match=rf"'{column}'.* beyond 64-bit integers; use text ids") as caught:
+            rows(make({**DATA, column: [1, 2, large]}))
+        assert str(large) in str(caught.value)
+    with pytest.raises(DataError, match=rf"row 3: timestamp cannot be read.*{large}|{large}, which is beyond"):
+        rows(make({**DATA, "t": [1, 2, large]}))
+
+
+def test_beyond_all_integers() -> None:
+    with pytest.raises(DataError, match=r"column 'u' holds 1606938.*, which is beyond 64-bit"):
+        rows(pd.DataFrame({**DATA, "u": [1, 2, 2**200]}))
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, pd.DataFrame, pa.table, dict])
+def test_one_column_for_two_things(make: Any) -> None:
+    with pytest.raises(ParameterError, match=r"one column cannot be two things: \{'user': 'u', 'item': 'u'"):
+        ct.Interactions.from_frame(make(DATA), "u", "u")
+    with pytest.raises(ParameterError, match=r"one column cannot be two things: .*'rating': 'r', 'timestamp': 'r'"):
+        ct.Interactions.from_frame(make(DATA), "u", "i", "r", "r")
+
+
+def test_two_columns_of_one_name() -> None:
+    frame = pd.DataFrame([[1, 2, 3]], columns=["u", "u", "i"])
+    with pytest.raises(DataError, match="more than one column 'u'; rename"):
+        ct.Interactions.from_frame(frame, "u", "i")
+    table = pa.table([[1], [2], [3]], names=["u", "u", "i"])
+    with pytest.raises(DataError, match=r'Table cannot be read as a frame: .*"u"'):
+        ct.Interactions.from_frame(table, "u", "i")
+
+
+def test_columns_whose_names_are_numbers() -> None:
+    for frame in (pd.DataFrame([[1, 2]]), {0: [1], 1: [2]}):
+        assert ct.Interactions.from_frame(frame, "0", "1").to_frame().rows() == [(1, 2, 1.0)]
+
+
+def test_columns_of_different_lengths() -> None:
+    with pytest.raises(DataError, match="of one length, but they have 'u' 1, 'i' 2"):
+        ct.Interactions.from_frame({"u": [1], "i": [1, 2]}, "u", "i")
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pl.DataFrame({**DATA, "t": [None, 20, None]}),
+        pd.DataFrame({**DATA, "t": pd.to_datetime([None, 20, None], unit="s")}),
+        pd.DataFrame({**DATA, "t": [float("nan"), 20, float("nan")]}),
+    ],
+)
+def test_times_that_are_missing_are_told(frame: Any) -> None:
+    with pytest.warns(DataWarning, match="2 times are missing and became 0"):
+        x = ct.Interactions.from_frame(frame, "u", "i", "r", "t")
+    assert x.timestamps is not None and sorted(x.timestamps.tolist()) == [0, 0, 20]
 
 
 def test_dates() -> None:

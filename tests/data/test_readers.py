@@ -195,14 +195,21 @@ def test_ids_beyond_64_bits_are_text(tmp_path: Path) -> None:
         (("2005-04-02T23:31:16Z", "2005-04-03T01:53:47+02:00"), (1112484676, 1112486027)),
         (("2005-04-02 23:31:16.5", "2005-04-02 23:53:47.25"), (1112484676, 1112486027)),
         (("2005-04-02", "2005-04-03"), (1112400000, 1112486400)),
-        (('"1112484676"', ""), (1112484676, 0)),
     ],
 )
 def test_times(times: tuple[str, str], seconds: tuple[int, int], tmp_path: Path) -> None:
     dataset = load(write(tmp_path, f"user,item,timestamp\n1,1,{times[0]}\n2,1,{times[1]}\n"))
     assert dataset.interactions.timestamps is not None
     assert tuple(dataset.interactions.timestamps.tolist()) == seconds
-    assert dataset.report.missing_times == seconds.count(0)
+    assert dataset.report.missing_times == 0
+
+
+def test_missing_times_are_told(tmp_path: Path) -> None:
+    with pytest.warns(DataWarning, match="some: 1 time is missing and became 0"):
+        dataset = load(write(tmp_path, 'user,item,timestamp\n1,1,"1112484676"\n2,1,\n'))
+    assert dataset.interactions.timestamps is not None
+    assert dataset.interactions.timestamps.tolist() == [1112484676, 0]
+    assert dataset.report.missing_times == 1
 
 
 # ---- what is malformed -----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from coterie.data.findings import Findings
+from coterie.data.findings import Findings, listed
 from coterie.data.sources import Source
 from coterie.data.times import INTEGER, NUMBER, is_time, unix_seconds
 from coterie.errors import DataError
@@ -64,9 +64,7 @@ class Delimited:
         self.names = self.header or header_of(self.source, self.separator)
         missing = [name for name in self.kinds if name not in self.names]
         if missing:
-            raise DataError(
-                f"{self.source.name} has no column {missing[0]!r}; it has {', '.join(map(repr, self.names))}"
-            )
+            raise DataError(f"{self.source.name} has no column {missing[0]!r}; it has {listed(self.names)}")
         twice = [name for name in self.kinds if self.names.count(name) > 1]
         if twice:
             raise DataError(f"{self.source.name} has more than one column {twice[0]!r}; rename one in the header")

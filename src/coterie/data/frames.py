@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from coterie.data.findings import Findings
+from coterie.data.findings import Findings, listed
 from coterie.data.interactions import Duplicates, Interactions
 from coterie.data.times import unix_seconds
 from coterie.data.vocabulary import Vocabulary
-from coterie.errors import DataError
+from coterie.errors import DataError, ParameterError
+
+_BEYOND = 2**63
 
 
 class Columns(NamedTuple):
@@ -27,6 +29,12 @@ class Columns(NamedTuple):
     def named(self) -> list[str]:
         """The columns that are there."""
         return [name for name in self if name is not None]
+
+    def checked(self) -> Columns:
+        """These columns, unless one of them is to be two things."""
+        if len(set(self.named)) < len(self.named):
+            raise ParameterError(f"one column cannot be two things: {self._asdict()}; name another column for one")
+        return self
 
 
 def is_frame(source: Any) -> bool:
@@ -47,7 +55,7 @@ def column_names(frame: Any) -> list[str]:
         return [str(name) for name in frame]
     if isinstance(frame, pl.DataFrame) or _is_pandas(frame):
         return [str(name) for name in frame.columns]
-    return pl.DataFrame(frame).columns
+    return _from_arrow(frame).columns
 
 
 def to_polars(frame: Any, names: Sequence[str], findings: Findings) -> pl.DataFrame:
@@ -61,19 +69,23 @@ def to_polars(frame: Any, names: Sequence[str], findings: Findings) -> pl.DataFr
     for name in names:
         if name not in known:
             raise DataError(
-                f"there is no column {name!r}; the frame has {', '.join(map(repr, known)) or 'no columns'}. "
+                f"there is no column {name!r}; the frame has {listed(known)}. "
                 "Name the columns with user=..., item=..., rating=..., timestamp=..."
             )
+        if known.count(name) > 1:
+            raise DataError(f"the frame has more than one column {name!r}; rename one of them")
+    places = {name: known.index(name) for name in names}  # a column of another type than text has its name as text
     if isinstance(frame, pl.LazyFrame):
         return frame.select(names).collect()
     if isinstance(frame, pl.DataFrame):
         table = frame.select(names)
     elif _is_pandas(frame):
-        return pl.DataFrame([_from_pandas(frame[name], name, findings) for name in names])
+        return pl.DataFrame([_from_pandas(frame.iloc[:, at], name, findings) for name, at in places.items()])
     elif isinstance(frame, Mapping):
-        return pl.DataFrame([_from_values(frame[name], name, findings) for name in names])
+        columns = list(frame.values())
+        return _same_length([_from_values(columns[at], name, findings) for name, at in places.items()])
     else:
-        table = pl.DataFrame(frame).select(names)
+        table = _from_arrow(frame).select(names)
     return table.with_columns(
         [_from_objects(column.to_list(), column.name, findings) for column in table if column.dtype == pl.Object]
     )
@@ -104,6 +116,9 @@ def build(
         raise findings.nothing_left()
     if times is not None:
         findings.missing_times = times.null_count() + int((times <= 0).sum())
+        if empty := times.null_count():
+            were = f"{empty:,} times are" if empty > 1 else "1 time is"
+            findings.warnings.append(f"{were} missing and became 0, so such ratings count as the oldest.")
         times = times.fill_null(0)
     made, findings.repeats = Interactions.assemble(
         *_vocabularies(users, items),
@@ -152,6 +167,22 @@ def _is_pandas(frame: Any) -> bool:
     return type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns")
 
 
+def _from_arrow(frame: Any) -> pl.DataFrame:
+    """Anything with the Arrow interface."""
+    try:
+        return pl.DataFrame(frame)
+    except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
+        raise DataError(f"the {type(frame).__name__} cannot be read as a frame: {error}") from error
+
+
+def _same_length(columns: list[pl.Series]) -> pl.DataFrame:
+    """A frame of columns that must be of one length."""
+    if len({len(column) for column in columns}) > 1:
+        lengths = ", ".join(f"{column.name!r} {len(column):,}" for column in columns)
+        raise DataError(f"columns must be of one length, but they have {lengths}")
+    return pl.DataFrame(columns)
+
+
 def _from_pandas(column: Any, name: str, findings: Findings) -> pl.Series:
     """A pandas column, with or without pyarrow; the values are copied."""
     kind = column.dtype
@@ -187,7 +218,10 @@ def _from_objects(values: list[Any], name: str, findings: Findings) -> pl.Series
         alike = f"; {len(both):,} values, such as {min(both)!r}, occur as both and became one" if both else ""
         findings.warnings.append(f"Column {name!r} mixes text with other types, so all of it was read as text{alike}.")
         return pl.Series(name, [None if value is None else str(value) for value in values], dtype=pl.String)
+    if kinds == {int} and (large := next((v for v in values if v is not None and not -_BEYOND <= v < _BEYOND), None)):
+        raise DataError(f"column {name!r} holds {large}, which is beyond 64-bit integers; use text ids")
     try:
         return pl.Series(name, values)
     except (TypeError, OverflowError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"column {name!r} holds values that are neither numbers, text nor times: {error}") from None
+        reason = str(error).split("\n")[0]
+        raise DataError(f"column {name!r} holds values that are neither numbers, text nor times: {reason}") from None

@@ -15,7 +15,7 @@ import polars as pl
 from coterie.data.compress import check_duplicates
 from coterie.data.dataset import Dataset
 from coterie.data.delimited import Delimited, Kind, header_of
-from coterie.data.findings import Findings, OnError
+from coterie.data.findings import Findings, OnError, listed
 from coterie.data.frames import Columns, build, column_names, is_frame, to_polars
 from coterie.data.interactions import Duplicates, Interactions
 from coterie.data.movielens import find_layout, read_movielens
@@ -107,7 +107,7 @@ def interactions_from_frame(
     """See `Interactions.from_frame`."""
     check_duplicates(duplicates)
     findings = Findings()
-    columns = Columns(user, item, rating, timestamp)
+    columns = Columns(user, item, rating, timestamp).checked()
     made = build(to_polars(frame, columns.named, findings), columns, duplicates, findings)
     for message in findings.report("", {}).warnings:
         warnings.warn(message, DataWarning, stacklevel=3)
@@ -251,27 +251,21 @@ def _choose(names: Sequence[str], given: Mapping[str, Column], what: str, findin
     for role, usual in USUAL_NAMES.items():
         wanted = given[role]
         if wanted is not None and wanted not in names:
-            raise DataError(f"there is no column {wanted!r}; {what} has {_listed(names)}")
+            raise DataError(f"there is no column {wanted!r}; {what} has {listed(names)}")
         chosen[role] = str(wanted) if wanted is not None else next((plain[u] for u in usual if u in plain), None)
     for role in ("user", "item"):
         if chosen[role] is None:
             raise DataError(
-                f"which column holds the {role}s? {what} has {_listed(names)}; "
+                f"which column holds the {role}s? {what} has {listed(names)}; "
                 "name the columns with user=..., item=..., and where there are any rating=..., timestamp=..."
             )
-    used = [column for column in chosen.values() if column is not None]
-    if len(set(used)) < len(used):
-        raise ParameterError(f"one column cannot be two things: {chosen}")
-    unused = [name for name in names if name not in used]
+    columns = Columns(str(chosen["user"]), str(chosen["item"]), chosen["rating"], chosen["timestamp"]).checked()
+    unused = [name for name in names if name not in columns.named]
     if chosen["rating"] is None and unused and not any(isinstance(v, int) for v in given.values()):
         findings.warnings.append(
-            f"No column was taken for ratings, so every value is 1; not used: {_listed(unused)} (rating=... names one)."
+            f"No column was taken for ratings, so every value is 1; not used: {listed(unused)} (rating=... names one)."
         )
-    return Columns(str(chosen["user"]), str(chosen["item"]), chosen["rating"], chosen["timestamp"])
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(map(repr, names)) or "no columns"
+    return columns
 
 
 def _guess_separator(line: str) -> str:

@@ -43,7 +43,7 @@ def unix_seconds(column: pl.Series) -> pl.Series:
     """
     kind = column.dtype
     if kind == pl.Null or kind.is_integer():
-        return column.cast(pl.Int64)
+        return column.cast(pl.Int64, strict=False)
     if kind.is_float():
         usable = column.is_finite() & (column.abs() < 2.0**62)
         return pl.select(pl.when(usable).then(column.floor())).to_series().cast(pl.Int64).alias(column.name)

@@ -18,6 +18,8 @@ IdArray = np.ndarray[tuple[int], np.dtype[Any]]
 _TABLE_SLOTS_PER_ID = 16
 _TABLE_SMALL = 1 << 20
 _TABLE_LARGE = 1 << 26
+# Integers that may not fit into 64 bits with a sign.
+_WIDER = (pl.UInt64, pl.Int128, pl.UInt128)
 
 
 class Vocabulary:
@@ -152,13 +154,14 @@ class Vocabulary:
 
 def _rank_integers(column: pl.Series, what: str) -> tuple[IdArray, IdArray]:
     """The sorted distinct values (int64) of an integer column, and the place (int32) of each value among them."""
-    highest: Any = column.max()
-    if column.dtype == pl.UInt64 and (highest or 0) > np.iinfo(np.int64).max:
-        raise DataError(f"{what} id {highest!r} in column {column.name!r} is beyond 64-bit integers; use text ids")
+    beyond = column.filter(column.cast(pl.Int64, strict=False).is_null()) if column.dtype in _WIDER else column[:0]
+    if len(beyond):
+        raise DataError(f"{what} id {beyond[0]!r} in column {column.name!r} is beyond 64-bit integers; use text ids")
     column = column if column.dtype == pl.Int32 else column.cast(pl.Int64)
     if not len(column):
         return np.empty(0, np.int64), np.empty(0, np.int32)
     lowest: Any = column.min()
+    highest: Any = column.max()
     low, high = int(lowest), int(highest)
     places = np.empty(len(column), np.int32)
     pieces = [chunk.to_numpy() for chunk in column.get_chunks()]
