@@ -219,6 +219,7 @@ def test_dataset_filter() -> None:
 
     assert items(genres=["Drama"]) == [1, 3]
     assert items(genres=["Comedy", "War"]) == [2, 3, 4]
+    assert items(genres=["comedy", "WAR"]) == [2, 3, 4]
     assert items(years=(1990, 1995)) == [1, 2]
     assert items(years=(1995, 2000), genres=["Comedy"], users=[2]) == [3]
     assert items(genres=["War"], years=(1900, 2000)) == []

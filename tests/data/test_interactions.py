@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -220,3 +221,14 @@ def test_nothing_at_all() -> None:
     assert x.nnz == 0 and x.scale == (1.0, 1.0) and x.mean == 0.0
     assert x.by_item.indptr.tolist() == [0] * 5
     assert x.filter(min_item_ratings=2).shape == (0, 0)
+
+
+def test_representations_are_one_short_line() -> None:
+    frame = pl.DataFrame({"item": range(5000), "title": ["A long title (1999)"] * 5000, "genres": ["Drama"] * 5000})
+    tags = pl.DataFrame({"user": [1, 1], "item": [1, 2], "tag": ["x", "y"]})
+    catalog = ct.Catalog.from_titles(frame, tags=tags, genome_tags=("a", "b"), genome=np.zeros((5000, 2), np.float32))
+    ratings = ct.Interactions.from_frame({"u": [1, 2, 2], "i": [1, 1, 2]}, "u", "i")
+    assert repr(catalog) == "Catalog(5,000 items, 2 taggings, a genome of 2 tags)"
+    assert repr(ratings) == "Interactions(2 users x 2 items, 3 ratings)"
+    assert repr(ct.Dataset(ratings, catalog, "mine")) == f"Dataset('mine', {ratings!r}, {catalog!r})"
+    assert repr(ct.Dataset(None)) == "Dataset('dataset', no ratings, no catalog)"

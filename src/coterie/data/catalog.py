@@ -81,6 +81,11 @@ class Catalog:
     def __len__(self) -> int:
         return len(self.items)
 
+    def __repr__(self) -> str:
+        taggings = f", {len(self.tags):,} taggings" if self.tags is not None else ""
+        genome = f", a genome of {len(self.genome_tags):,} tags" if self.genome is not None else ""
+        return f"Catalog({len(self):,} items{taggings}{genome})"
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Item ids in the order of the catalog's rows."""
@@ -122,8 +127,11 @@ class Catalog:
         return Catalog(self.items[rows.tolist()], tags, self.genome_tags, genome)
 
     def with_genre(self, genre: str) -> list[Id]:
-        """Ids of the items of a genre; an unknown genre is an error that lists the known ones."""
-        if genre not in self.genres:
+        """Ids of the items of a genre, its case forgiven; an unknown genre is an error that lists the known ones."""
+        meant = [known for known in self.genres if known == genre]
+        meant = meant or [known for known in self.genres if known.casefold() == genre.strip().casefold()]
+        if not meant:
             raise UnknownIdError(f"unknown genre {genre!r}; there are {', '.join(self.genres) or 'none'}")
-        ids: list[Id] = self.items.filter(pl.col("genres").list.contains(genre))["item"].to_list()
+        has = pl.any_horizontal(pl.col("genres").list.contains(known) for known in meant)
+        ids: list[Id] = self.items.filter(has)["item"].to_list()
         return ids

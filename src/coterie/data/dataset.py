@@ -81,6 +81,11 @@ class Dataset:
     name: str = "dataset"
     report: LoadReport = field(default_factory=LoadReport, repr=False)
 
+    def __repr__(self) -> str:
+        ratings = "no ratings" if self.ratings is None else repr(self.ratings)
+        catalog = "no catalog" if self.catalog is None else repr(self.catalog)
+        return f"Dataset({self.name!r}, {ratings}, {catalog})"
+
     @property
     def interactions(self) -> Interactions:
         """Who rated what."""

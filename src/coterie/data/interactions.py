@@ -179,6 +179,9 @@ class Interactions:
                 raise DataError(f'{repeats.message}; choose duplicates="last", "first", "mean" or "max"')
         return cls(users, items, made.indptr, made.indices, made.values, made.timestamps), repeats
 
+    def __repr__(self) -> str:
+        return f"Interactions({self.n_users:,} users x {self.n_items:,} items, {self.nnz:,} ratings)"
+
     # ---- looking -----------------------------------------------------------------------------------
 
     @property

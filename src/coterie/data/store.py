@@ -27,6 +27,7 @@ from coterie.data.pack import pack_dataset, unpack_dataset
 from coterie.errors import ArtifactError, DataWarning
 from coterie.storage import (
     FORMAT,
+    REMEDY,
     Parts,
     file_digest,
     read_folder,
@@ -89,7 +90,8 @@ def cached(source_files: Sequence[Path], options: dict[str, Any], build: Callabl
         try:
             return _open(entry)
         except OSError as error:
-            _warn(f"a cached dataset was damaged and is made anew: {error}")
+            what = str(error).removesuffix(f"; {REMEDY}")  # a remedy that nobody needs here
+            _warn(f"a cached dataset was damaged and is made anew, so nothing need be done: {what}")
             with suppress(OSError):
                 remove_folder(entry)
     dataset = build()

@@ -12,13 +12,14 @@ reader finds the old content or the new, whole, at whatever moment a writer dies
 """
 
 from coterie.storage.files import file_digest, remove_folder, remove_stale, replace_text, replacing, temporary_beside
-from coterie.storage.manifest import FORMAT, MANIFEST, Array, Part, read_manifest
+from coterie.storage.manifest import FORMAT, MANIFEST, REMEDY, Array, Part, read_manifest
 from coterie.storage.reading import Stored, Verify, read_folder
 from coterie.storage.writing import Parts, write_folder
 
 __all__ = [
     "FORMAT",
     "MANIFEST",
+    "REMEDY",
     "Array",
     "Part",
     "Parts",
