@@ -325,6 +325,27 @@ def test_nothing_left_of_movielens(tmp_path: Path) -> None:
         load(tmp_path, on_error="skip")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_named(encoding: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"some\.csv is UTF-16 text; save it as UTF-8"):
+        load(write(tmp_path, CSV.encode(encoding)))
+
+
+@pytest.mark.parametrize("text", [CSV, "1,2,3\n" * 9999])
+def test_line_ends_of_old_macs_are_named(text: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"some\.csv has lines that end as on old Macs") as caught:
+        load(write(tmp_path, text.replace("\n", "\r")))
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("first", ["1" * 9999 + ",2", "user,item\n1," + "2," * 9999, "x," * 9999, '"' + "x" * 9999])
+def test_long_lines_are_shortened(first: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load(write(tmp_path, first))
+    assert "..." in str(caught.value) or "and 9,980 more" in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
 def test_a_short_last_column_is_told_from_an_empty_one(tmp_path: Path) -> None:
     """An optional last column may be empty, but its separator must be there."""
     assert rows(write(tmp_path, "user,item,rating,note\n1,2,4,hi\n1,3,5,\n")) == [(1, 2, 4.0), (1, 3, 5.0)]
@@ -377,8 +398,12 @@ def test_what_cannot_be_loaded() -> None:
 
 def test_useless_options_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, CSV, "ratings.csv")
-    with pytest.raises(ParameterError, match="seed"):
-        load(path, seed=1)
+    for source in (path, pl.read_csv(CSV.encode())):
+        with pytest.raises(ParameterError, match=r"seed=1 is no option for a (path|frame); there are user, item"):
+            load(source, seed=1)
+    for empty in ("", " "):
+        with pytest.raises(ParameterError, match="name or path is empty"):
+            load(empty)
     with pytest.raises(ParameterError, match="user cannot be given for MovieLens"):
         load(tmp_path, user="userId")
     with pytest.raises(ParameterError, match="separator cannot be given for a frame"):

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from coterie.data.findings import Findings, listed
+from coterie.data.findings import Findings, listed, shorten
 from coterie.data.sources import Source
 from coterie.data.times import INTEGER, NUMBER, is_time, unix_seconds
 from coterie.errors import DataError
@@ -324,7 +324,7 @@ def header_of(source: Source, separator: str) -> list[str]:
     try:
         return split_line(line, separator)
     except csv.Error as error:
-        raise DataError(f"{source.name} line 1: quotes do not match ({error}): {line}") from None
+        raise DataError(f"{source.name} line 1: quotes do not match ({error}): {shorten(line)}") from None
 
 
 def split_line(line: str, separator: str) -> list[str]:

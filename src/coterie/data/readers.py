@@ -15,7 +15,7 @@ import polars as pl
 from coterie.data.compress import check_duplicates
 from coterie.data.dataset import Dataset
 from coterie.data.delimited import Delimited, Kind, header_of
-from coterie.data.findings import Findings, OnError, listed
+from coterie.data.findings import Findings, OnError, listed, shorten
 from coterie.data.frames import Columns, build, column_names, is_frame, to_polars
 from coterie.data.interactions import Duplicates, Interactions
 from coterie.data.movielens import find_layout, read_movielens
@@ -82,18 +82,21 @@ def load(
     findings = Findings(on_error)
     given = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
     if is_frame(name_or_path):
-        _refuse(options, separator, "a frame")
+        _refuse_options(options, "a frame")
+        _refuse_separator(separator, "a frame")
         dataset = _from_frame(name_or_path, given, duplicates, findings)
     elif not isinstance(name_or_path, (str, PathLike)):
         raise DataError(
             f"cannot load a {type(name_or_path).__name__}; give a name, a path, or a polars, pandas or Arrow frame"
         )
     elif isinstance(name_or_path, str) and _is_known_name(name_or_path):
-        _refuse({role: column for role, column in given.items() if column is not None}, separator, "a known name")
+        _refuse(given, separator, "a known name")
         dataset = _known(name_or_path, duplicates, on_error, cache, options)
     else:
+        if not str(name_or_path).strip():
+            raise ParameterError(f"the name or path is empty ({name_or_path!r}); the folder one is in is '.'")
         path = Path(name_or_path).expanduser()
-        _refuse(options, None, "a path")
+        _refuse_options(options, "a path")
         if not path.exists():
             raise _not_there(path)
         dataset = load_path(path, _bare_name(path), given, separator, duplicates, on_error, cache)
@@ -145,7 +148,7 @@ def load_path(
     """A dataset called `name` from a folder, zip or file, by way of the store; as `load`, but without warnings."""
     findings = Findings(on_error)
     if path.is_dir() or path.suffix.lower() == ".zip":
-        _refuse({role: column for role, column in given.items() if column is not None}, separator, "MovieLens")
+        _refuse(given, separator, "MovieLens")
         layout = find_layout(path)
         files = layout.files
 
@@ -183,7 +186,7 @@ def _from_file(
 ) -> Dataset:
     """From one file of ratings."""
     if path.suffix.lower() in _PARQUET:
-        _refuse({}, separator, "a Parquet file")
+        _refuse_separator(separator, "a Parquet file")
         try:
             lazy = pl.scan_parquet(path)
             columns = _choose(lazy.collect_schema().names(), given, path.name, findings)
@@ -222,7 +225,7 @@ def _from_text(
         names = header
     elif all(pl.Series(names).str.contains(NUMBER)):
         raise DataError(
-            f"the first line of {source.name} looks like data and not like a header: {first}; "
+            f"the first line of {source.name} looks like data and not like a header: {shorten(first)}; "
             "give the columns by position, such as user=0, item=1, rating=2"
         )
     columns = _choose(names, given, source.name, findings)
@@ -286,9 +289,24 @@ def _bare_name(path: Path) -> str:
     return name or "dataset"
 
 
-def _refuse(options: dict[str, Any], separator: str | None, what: str) -> None:
-    """Options that mean nothing for what is loaded are an error, not ignored."""
-    useless = [*options, *(["separator"] if separator is not None else [])]
+def _refuse_options(options: Mapping[str, Any], what: str) -> None:
+    """Options that `load` does not know are for known names only."""
+    for name, value in options.items():
+        raise ParameterError(
+            f"{name}={value!r} is no option for {what}; there are user, item, rating, timestamp, separator, "
+            "duplicates, on_error and cache"
+        )
+
+
+def _refuse_separator(separator: str | None, what: str) -> None:
+    if separator is not None:
+        raise ParameterError(f"separator cannot be given for {what}; it is for text files")
+
+
+def _refuse(given: Mapping[str, Column], separator: str | None, what: str) -> None:
+    """Columns that are known are an error, not ignored."""
+    useless = [role for role, column in given.items() if column is not None]
+    useless += ["separator"] if separator is not None else []
     if useless:
         raise ParameterError(f"{', '.join(useless)} cannot be given for {what}; there the columns are known")
 

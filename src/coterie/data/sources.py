@@ -81,6 +81,20 @@ class Source:
                 yield block + reader.readline()
 
     def first_line(self) -> bytes:
-        """The first line, without its end and without a byte-order mark."""
+        """The first line, without its end and without a byte-order mark.
+
+        Raises
+        ------
+        DataError
+            The text is UTF-16, or its lines do not end in a line feed.
+        """
         with self.open() as stream:
-            return stream.readline().removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
+            line = stream.readline(_BLOCK).removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n")
+        if line.startswith((b"\xff\xfe", b"\xfe\xff")) or line.count(0) > len(line) // 3:
+            raise DataError(f"{self.name} is UTF-16 text; save it as UTF-8")
+        if b"\r" in line:
+            raise DataError(
+                f"{self.name} has lines that end as on old Macs, in a carriage return alone; "
+                "save it with the line ends of Unix or Windows"
+            )
+        return line
