@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,20 @@ def test_file(name: str, text: str | bytes, tmp_path: Path) -> None:
     assert dataset.catalog is None
     assert dataset.report.tables == {"ratings": 3}
     assert dataset.name == name.split(".")[0]
+
+
+@pytest.mark.parametrize("member", ["my.csv", "folder/my.tsv", "ratings.csv"])
+def test_a_zip_with_one_file_loads_as_that_file_does(member: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.zip"
+    text = CSV.replace("userId", "who").replace(",", "\t" if member.endswith("tsv") else ",")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(member, text)
+        archive.writestr(f"__MACOSX/._{member}", "x")
+    for _ in range(2):  # the second time from the store
+        dataset = ct.load(path, user="who", item="movieId")
+        assert dataset.interactions.to_frame().rows() == ROWS and dataset.name == "mine"
+    with pytest.raises(DataError, match=rf"which column holds the users\? mine\.zip/{member} has 'who'"):
+        load(path)
 
 
 def test_parquet(tmp_path: Path) -> None:

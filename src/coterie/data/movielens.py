@@ -93,6 +93,14 @@ def find_layout(root: Path) -> Layout:
     return layout
 
 
+def only_file(path: Path) -> Source | None:
+    """The one file of ratings in a zip that has nothing else; None where it is a copy of MovieLens."""
+    members = _zip_members(path)
+    if len(members) > 1 or not members or not members[0].file_name.lower().endswith((".csv", ".tsv", ".txt")):
+        return None
+    return members[0] if _table_of(members[0].file_name) in (None, "ratings") else None
+
+
 def read_movielens(layout: Layout, name: str, duplicates: Duplicates, findings: Findings) -> Dataset:
     """The dataset of a layout; tables that are not there are reported as absent."""
     tables = layout.tables

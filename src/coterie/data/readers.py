@@ -18,7 +18,7 @@ from coterie.data.delimited import Delimited, Kind, header_of
 from coterie.data.findings import Findings, OnError, listed, shorten
 from coterie.data.frames import Columns, build, column_names, is_frame, to_polars
 from coterie.data.interactions import Duplicates, Interactions
-from coterie.data.movielens import find_layout, read_movielens
+from coterie.data.movielens import find_layout, only_file, read_movielens
 from coterie.data.sources import Source
 from coterie.data.times import NUMBER
 from coterie.errors import DataError, DataWarning, ParameterError
@@ -56,8 +56,8 @@ def load(
     ----------
     name_or_path : str, path or frame
         A name that `coterie data list` shows (a path of the same spelling is given as ``./name``); a
-        folder or ``.zip`` in any layout of MovieLens; one CSV, TSV (also gzipped) or Parquet file; or a
-        polars, pandas or Arrow frame.
+        folder or ``.zip`` in any layout of MovieLens; one CSV, TSV (also gzipped, or alone in a
+        zip) or Parquet file; or a polars, pandas or Arrow frame.
     user, item, rating, timestamp : str, int or None
         Columns of a single file or frame. None: the usual names (``userId``, ``movieId``, ``item_id``,
         ``rating``, ``timestamp``, ...) are recognised; without ratings every value is 1. Integers are
@@ -147,7 +147,12 @@ def load_path(
 ) -> Dataset:
     """A dataset called `name` from a folder, zip or file, by way of the store; as `load`, but without warnings."""
     findings = Findings(on_error)
-    if path.is_dir() or path.suffix.lower() == ".zip":
+    source: Source | None = Source(path)
+    if path.is_dir():
+        source = None
+    elif path.suffix.lower() == ".zip":
+        source = only_file(path)
+    if source is None:
         _refuse(given, separator, "MovieLens")
         layout = find_layout(path)
         files = layout.files
@@ -155,10 +160,10 @@ def load_path(
         def read() -> Dataset:
             return read_movielens(layout, name, duplicates, findings)
     else:
-        files = [path]
+        files, only = [path], source
 
         def read() -> Dataset:
-            return _from_file(path, name, given, separator, duplicates, findings)
+            return _from_file(only, name, given, separator, duplicates, findings)
 
     if not cache:
         return read()
@@ -177,7 +182,7 @@ def load_path(
 
 
 def _from_file(
-    path: Path,
+    source: Source,
     name: str,
     given: Mapping[str, Column],
     separator: str | None,
@@ -185,6 +190,7 @@ def _from_file(
     findings: Findings,
 ) -> Dataset:
     """From one file of ratings."""
+    path = source.path
     if path.suffix.lower() in _PARQUET:
         _refuse_separator(separator, "a Parquet file")
         try:
@@ -195,10 +201,10 @@ def _from_file(
             raise DataError(f"{path.name} cannot be read as Parquet: {error}") from error
         place = f"{path.name} row"
     else:
-        table, columns = _from_text(Source(path), given, separator, findings)
-        place = f"{path.name} record"
+        table, columns = _from_text(source, given, separator, findings)
+        place = f"{source.name} record"
     if not len(table) and not findings.skipped:
-        raise DataError(f"{path.name} has no rows of ratings")
+        raise DataError(f"{source.name} has no rows of ratings")
     rows = len(table)
     ratings = build(table, columns, duplicates, findings, place)
     return Dataset(ratings, None, name, findings.report(str(path), {"ratings": rows}))
@@ -212,7 +218,7 @@ def _from_text(
     separator = separator or _guess_separator(first)
     names = header_of(source, separator)
     header = None
-    if source.path.name.removesuffix(".gz").endswith(_HEADERLESS) and set(given.values()) == {None}:
+    if source.file_name.removesuffix(".gz").endswith(_HEADERLESS) and set(given.values()) == {None}:
         given = {**given} | dict(zip(given, range(len(names)), strict=False))
     positions = [column for column in given.values() if isinstance(column, int)]
     if positions:
