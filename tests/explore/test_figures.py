@@ -286,6 +286,25 @@ def test_names_of_points_lie_on_no_name_and_no_point(board: Leaderboard) -> None
         assert box.x1 <= axes.get_window_extent().x1
 
 
+def test_names_with_options_stay_inside_the_frame(board: Leaderboard) -> None:
+    long = {"aggregation": "baseline", "shrinkage": 20.0}
+    label = "item-knn(aggregation=baseline, shrinkage=20.0)"
+    rows = [
+        Row(label, long, {"ndcg@5": Estimate(0.261, 0.243, 0.281)}, 1.3, 0.1),
+        Row("item-knn", {}, {"ndcg@5": Estimate(0.259, 0.241, 0.279, -0.002)}, 1.2, 0.1),
+        Row("user-knn", {}, {"ndcg@5": Estimate(0.254, 0.236, 0.274, -0.007)}, 0.01, 0.1),
+        Row("random", {}, {"ndcg@5": Estimate(0.002, 0.001, 0.003, -0.259)}, 0.01, 0.1),
+    ]
+    figure = accuracy_against_time(dataclasses.replace(board, rows=rows))
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    frame = axes.get_window_extent()
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for at, box in enumerate(boxes):
+        assert frame.y0 <= box.y0 and box.y1 <= frame.y1 and frame.x0 <= box.x0 and box.x1 <= frame.x1
+        assert not any(box.overlaps(other) for other in boxes[at + 1 :])
+
+
 def test_wrong_and_empty_leaderboards(board: Leaderboard) -> None:
     with pytest.raises(ParameterError, match="no metric 'map@5'; it has ndcg@5, rmse"):
         leaderboard_bars(board, "map@5")

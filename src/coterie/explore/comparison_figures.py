@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator
 
 from coterie.errors import DataError, ParameterError
@@ -33,6 +34,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
 _Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
+_NAME = TEXT - 0.5  # size of a model's name beside its dot
+_APART = 9.0  # points between the two
 _LINE = 30  # characters of a model's options in a line of its label
 _MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
 
@@ -81,17 +84,17 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
 def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figure:
     """A metric (default: the first) against the seconds that training and answering (lists or ratings) took."""
     measure, judged = _judged(board, metric)
-    figure = new_figure(height=3.9)
+    figure = new_figure(height=4.4)
     axes = new_axes(figure, grid="both")
     rates = measure.metric.kind == "rating"
     answering = [row.predict_seconds if rates else row.recommend_seconds for row, _ in judged]
     seconds = np.array([(row.fit_seconds or 0) + (a or 0) for (row, _), a in zip(judged, answering, strict=True)])
     seconds = np.maximum(seconds, _SHORTEST)
-    for at, (_, estimate) in zip(seconds, judged, strict=True):
-        colour = _colour(estimate)
+    for place, (at, (_, estimate)) in enumerate(zip(seconds, judged, strict=True)):
+        look: dict[str, Any] = {"color": _colour(estimate), "zorder": 3 - place / len(judged)}  # the best on top
         if estimate.low is not None and estimate.high is not None:
-            axes.plot([at, at], [estimate.low, estimate.high], color=colour, linewidth=2)
-        axes.plot(at, estimate.value, "o", color=colour, markersize=8)
+            axes.plot([at, at], [estimate.low, estimate.high], linewidth=2, **look)
+        axes.plot(at, estimate.value, "o", markersize=8, **look)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -99,8 +102,6 @@ def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figu
     low, high = 10.0 ** np.floor(np.log10(seconds.min()) - 0.05), 10.0 ** np.ceil(np.log10(seconds.max()) + 0.05)
     axes.set_xlim(low, high)
     axes.margins(y=0.12)
-    values = np.array([estimate.value for _, estimate in judged])
-    _name_points(figure, axes, seconds, values, [plain(board.short_name(row)) for row, _ in judged])
     label_axes(
         axes, f"training and {'predicting' if rates else 'recommending'} (seconds, log scale)", _axis_title(measure)
     )
@@ -108,6 +109,8 @@ def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figu
     says = "What accuracy costs in time"
     better = "upper" if measure.metric.larger_is_better else "lower"
     headline(figure, says, f"best is the {better} left corner; lines are 95 % intervals over users")
+    values = np.array([estimate.value for _, estimate in judged])
+    _name_points(figure, axes, seconds, values, [_label(board, row) for row, _ in judged])
     return figure
 
 
@@ -163,29 +166,32 @@ def _name_points(figure: Figure, axes: Axes, x: Array, y: Array, names: list[str
     figure.draw_without_rendering()  # settles the layout, so that places on paper are known
     points = axes.transData.transform(np.column_stack([x, y])) * 72 / figure.dpi
     frame = axes.get_window_extent()
-    right_end = frame.x1 * 72 / figure.dpi
+    bottom, right, top = (edge * 72 / figure.dpi for edge in (frame.y0, frame.x1, frame.y1))
     taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in points]
     for name, at, (px, py) in zip(names, zip(x, y, strict=True), points, strict=True):
-        width, half = 0.6 * TEXT * len(name), 0.6 * TEXT
+        lines = name.splitlines()
+        width = max(TextPath((0, 0), line, size=_NAME).get_extents().width for line in lines) + 2
+        half = 0.6 * _NAME * len(lines)
         places = [
             (dx, dy)
             for dy in sorted(np.arange(-60.0, 61.0, 4.0), key=abs)
-            for dx in (9.0, -9.0 - width)
-            if px + dx + width < right_end or dx < 0
+            for dx in (_APART, -_APART - width)
+            if (px + dx + width < right or dx < 0) and bottom < py + dy - half and py + dy + half < top
         ]
 
         def box(place: tuple[float, float], px: float = px, py: float = py, w: float = width, h: float = half) -> _Box:
             return px + place[0], py + place[1] - h, px + place[0] + w, py + place[1] + h
 
-        dx, dy = next((p for p in places if not any(_overlap(box(p), other) for other in taken)), places[0])
+        dx, dy = next((p for p in places if not any(_overlap(box(p), other) for other in taken)), (_APART, 0.0))
         taken.append(box((dx, dy)))
         look: dict[str, Any] = {
-            "fontsize": TEXT - 0.5,
+            "fontsize": _NAME,
             "color": INK,
             "va": "center",
             "ha": "left" if dx > 0 else "right",
         }
-        axes.annotate(name, at, xytext=(dx if dx > 0 else -9.0, dy), textcoords="offset points", **look)
+        text = axes.annotate(name, at, xytext=(dx if dx > 0 else -_APART, dy), textcoords="offset points", **look)
+        text.set_in_layout(False)  # or the picture would be laid out anew
 
 
 def _overlap(a: _Box, b: _Box) -> bool:

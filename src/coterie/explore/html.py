@@ -122,12 +122,13 @@ img{display:block;width:100%;height:auto}
 table{border-collapse:collapse;width:100%;font-size:.95rem;font-variant-numeric:tabular-nums}
 table.narrow{width:auto;min-width:min(100%,26rem)}
 caption{text-align:left;padding:0 0 .5rem;font-size:.95rem}
-th,td{padding:.42rem .7rem;border-bottom:1px solid var(--grid);text-align:left;vertical-align:top}
+th,td{padding:.42rem .6rem;border-bottom:1px solid var(--grid);text-align:left;vertical-align:top}
 th:first-child{padding-left:0}
 thead th{font-size:.85rem;color:var(--muted);font-weight:600;vertical-align:bottom;border-bottom-color:var(--quiet)}
 tbody th,tfoot th{font-weight:500}
 tfoot th,tfoot td{font-weight:700;border-bottom:0}
 .number{text-align:right;white-space:nowrap}
+thead .number{white-space:normal}
 .small{display:block;color:var(--muted);font-size:.8rem}
 .whole{white-space:nowrap}
 .bar{display:block;position:relative;height:.4rem;min-width:5rem;margin:.2rem 0 .1rem}

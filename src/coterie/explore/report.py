@@ -260,7 +260,7 @@ def _comparison(question: str, board: Leaderboard) -> Html:
         cells = [_estimate(row.estimates.get(m.name)) for m in measures]
         times = ["-" if (t := getattr(row, name)) is None else f"{t:.2f}" for name in asked]
         rows.append((_model(row.model), *cells, *times, row.error or _standing(board, row)))
-    heads = ["model", *(m.name for m in measures), *asked.values(), "standing"]
+    heads = ["model", *(m.name.replace("@", " @") for m in measures), *asked.values(), "standing"]
     pictures: list[Callable[[Leaderboard], Figure]] = [leaderboard_bars, accuracy_against_time]
     figures = [picture(draw(board)) for draw in pictures] if board.leader else []
     variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in measures)
@@ -292,8 +292,8 @@ def _standing(board: Leaderboard, row: Row) -> Html:
     estimate = row.estimates[board.primary.name]
     if estimate is None or estimate.difference_low is None:
         return join(board.verdict(row))
-    apart = f"{estimate.difference:+.4f} ({estimate.difference_low:+.4f} to {estimate.difference_high:+.4f})"
-    return join(board.verdict(row), tag("span", apart, class_="small whole"))
+    interval = tag("span", f"({estimate.difference_low:+.4f} to {estimate.difference_high:+.4f})", class_="whole")
+    return join(board.verdict(row), tag("span", f"{estimate.difference:+.4f} ", interval, class_="small"))
 
 
 def _estimate(estimate: Estimate | None) -> object:
@@ -301,7 +301,7 @@ def _estimate(estimate: Estimate | None) -> object:
         return "-"
     if estimate.low is None:
         return f"{estimate.value:.4f}"
-    interval = tag("span", f"{estimate.low:.4f} to {estimate.high:.4f}", class_="small")
+    interval = tag("span", f"{estimate.low:.3f} to {estimate.high:.3f}", class_="small")
     return join(f"{estimate.value:.4f}", interval)
 
 
