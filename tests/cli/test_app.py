@@ -122,6 +122,27 @@ def test_an_error_that_nobody_foresaw_is_one_line_too(run: Run, movies: Path, mo
     assert answer.err == "error: ZeroDivisionError: division by zero (not foreseen; --debug shows where)\n"
 
 
+def test_remedies_of_the_library_are_said_as_options(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "ratings.csv"
+    file.write_text("userId,movieId,rating\n1,10,5\n1,20,bad\n2,10,4\n")
+    answer = run("recommend", "1", "--model", "popularity", "--data", file)
+    assert answer.status == 1
+    assert "--on-error skip" in answer.err
+    assert "on_error" not in answer.err
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ('use split="random"', "use --split random"),
+        ("name them with user=..., item=...", "name them with --user ..., item=..."),
+        ("the row is user=1, split='x'", "the row is user=1, split='x'"),
+    ],
+)
+def test_only_options_that_there_are_take_the_place_of_keywords(said: str, shown: str) -> None:
+    assert app.as_options(said, {"--split", "--user"}) == shown
+
+
 def test_a_reader_that_leaves_early_is_no_error(movies: Path) -> None:
     command = f"{sys.executable} -m coterie recommend 1 -k 20 --model popularity --json --data {movies} | true"
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=120)

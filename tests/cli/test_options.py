@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,12 @@ def test_every_hyper_parameter_is_an_option_with_its_default(model: str, run: Ru
     monkeypatch.setenv("COLUMNS", "200")
     text = run("fit", model, "--help").out
     for parameter in model_class(model).parameters().values():
-        lines = text.split(flag(parameter.name) + " ")
+        lines = re.split(flag(parameter.name) + "[ ,]", text)
         assert len(lines) == 2, f"{parameter.name} should stand in the help once"
-        assert f"default: {str(parameter.default).lower()}" in lines[1].lower()
+        default = str(parameter.default).lower()
+        if isinstance(parameter.default, bool):  # a flag
+            default = flag(parameter.name if parameter.default else f"no_{parameter.name}").removeprefix("--")
+        assert f"default: {default}" in lines[1].lower()
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -69,6 +73,26 @@ def test_an_option_of_another_model_is_an_error_that_lists_those_there_are(run: 
 )
 def test_the_model_is_found_before_parsing(arguments: str, model: str | None) -> None:
     assert model_named_in(arguments.split()) == model
+
+
+@pytest.mark.parametrize("command", ["fit item-knn", "recommend", "similar", "data describe", "compare", "doctor", ""])
+def test_flags_are_not_shown_with_an_argument(run: Run, command: str) -> None:
+    lines = run(*command.split(), "--help").out.splitlines()
+    assert [line for line in lines if "<bool>" in line and "--help" not in line] == []  # that one is typer's
+
+
+def test_what_is_true_or_false_is_a_flag(run: Run, movies: Path) -> None:
+    asked = ["recommend", "1", "--model", "item-knn", "--data", movies, "--json"]
+    for option, value in (("--absolute", True), ("--no-absolute", False)):
+        assert run(*asked, option).document["hyper_parameters"]["absolute"] is value
+    default = model_class("item-knn").parameters()["absolute"].default
+    assert run(*asked).document["hyper_parameters"]["absolute"] is default
+
+
+def test_in_compare_flags_belong_to_the_model_before_them() -> None:
+    given = "compare data -m item-knn --absolute -k 5 -m item-knn --n-neighbors 3 --no-absolute -m random"
+    attached = "compare data -m item-knn:absolute=true -k 5 -m item-knn:n_neighbors=3,absolute=false -m random"
+    assert with_options_attached(given.split()) == attached.split()
 
 
 def test_in_compare_options_belong_to_the_model_before_them() -> None:

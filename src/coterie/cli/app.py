@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import typer
 
 import coterie
 from coterie.cli import compare, data, doctor, models, similar
-from coterie.cli.options import flags, model_named_in, spelled_out
+from coterie.cli.options import flag, flags, model_named_in, spelled_out
 from coterie.cli.output import complain
 from coterie.errors import CoterieError, DataWarning
 from coterie.models.registry import MODELS
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given = compare.with_options_attached(given)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
-            warnings.showwarning = _show_warning
+            warnings.showwarning = partial(_show_warning, given)
             status = typer.main.get_command(build(given)).main(given, prog_name="coterie", standalone_mode=False)
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
@@ -76,9 +78,9 @@ def _show_version(wanted: bool) -> None:
 
 def _everywhere(
     version: Annotated[
-        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+        bool, typer.Option("--version", metavar="", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", metavar="", help="Show the whole traceback of an error.")] = False,
 ) -> None:
     """Recommendations a person can check.
 
@@ -98,7 +100,7 @@ def _model(arguments: Sequence[str]) -> str | None:
 def _message(error: Exception, arguments: Sequence[str]) -> str:
     """What to say of an error, in one line."""
     if isinstance(error, CoterieError):
-        return str(error)
+        return as_options(str(error), options_of(arguments))
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     if not isinstance(error, typer.TyperException):
@@ -114,5 +116,26 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
     return message if context is None or not message else f"{message} (see `{context.command_path} --help`)"
 
 
-def _show_warning(message: Warning | str, *rest: Any, **named: Any) -> None:
-    complain("warning", message)
+def options_of(arguments: Sequence[str]) -> set[str]:
+    """The options of the command that `arguments` name."""
+    command: Any = typer.main.get_command(build(arguments))
+    for word in arguments:
+        command = getattr(command, "commands", {}).get(word, command)
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def as_options(text: str, options: Collection[str]) -> str:
+    """A message with the library's keywords as options: ``on_error="skip"`` is ``--on-error skip``.
+
+    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, or ``...``.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        option = flag(match["name"])
+        return f"{option} {match['text'] or '...'}" if option in options else match[0]
+
+    return re.sub(r'\b(?P<name>[a-z_]+)=(?:"(?P<text>[^"\s]+)"|\.\.\.)', written, text)
+
+
+def _show_warning(arguments: Sequence[str], message: Warning | str, *rest: Any, **named: Any) -> None:
+    complain("warning", as_options(str(message), options_of(arguments)))

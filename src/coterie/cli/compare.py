@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coterie.cli.options import DataArgument, HyperParameters, flag, settings
+from coterie.cli.options import DataArgument, HyperParameters, flag, settings, switches
 from coterie.cli.output import Output, Side, cell, heading, table
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
@@ -69,18 +69,21 @@ def with_options_attached(arguments: Sequence[str]) -> list[str]:
     may each have options of their own.
     """
     folded: list[str] = []
-    place, own = -1, dict[str, str]()  # where the latest model stands, and its options
+    place = -1  # where the latest model stands
+    own, set_by = dict[str, str](), dict[str, str]()  # its options, and what its flags set
     words = iter(arguments)
     for word in words:
         name, equals, value = word.partition("=")
-        if name in own:
-            text = value if equals else next(words, "")
-            folded[place] += f"{',' if ':' in folded[place] else ':'}{own[name]}={text}"
+        if word in set_by or name in own:
+            setting = set_by.get(word) or f"{own[name]}={value if equals else next(words, '')}"
+            folded[place] += f"{',' if ':' in folded[place] else ':'}{setting}"
             continue
         folded += ["--model", value] if name == "--model" and equals else [word]
         if len(folded) > 1 and folded[-2] in ("-m", "--model"):
             place = len(folded) - 1
-            own = {flag(p): p for p in model_class(folded[-1]).parameters()} if folded[-1] in MODELS else {}
+            known = folded[-1] in MODELS
+            own = {flag(p): p for p in model_class(folded[-1]).parameters()} if known else {}
+            set_by = switches(folded[-1]) if known else {}
     return folded
 
 

@@ -69,7 +69,9 @@ def recommend(
     users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of known users.")] = None,
     rated: Rated = None,
     k: K = 10,
-    include_seen: Annotated[bool, typer.Option("--include-seen", help="Also what was rated already.")] = False,
+    include_seen: Annotated[
+        bool, typer.Option("--include-seen", metavar="", help="Also what was rated already.")
+    ] = False,
     candidate: Annotated[
         list[str] | None,
         typer.Option("--candidate", metavar="ITEM", help="Only this item and others so named; repeat."),

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from coterie.models.parameters import Parameter
 
 
-class HyperParameters(dict[str, str]):
-    """Hyper-parameters as typed, by name; which there are depends on the model."""
+class HyperParameters(dict[str, str | bool]):
+    """Hyper-parameters as typed, by name (a flag as True or False); which there are depends on the model."""
 
 
 def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callable[..., Any]:
@@ -63,7 +63,8 @@ def _fields(group: Any, own: dict[str, Parameter], panel: str) -> Iterator[inspe
             continue
         if hint is HyperParameters:
             for parameter in own.values():
-                yield _option(parameter.name, _of_model(parameter, panel), _typed(parameter.default))
+                default = parameter.default if _is_flag(parameter) else _typed(parameter.default)
+                yield _option(parameter.name, _of_model(parameter, panel), default)
         else:
             f = next(f for f in fields(group) if f.name == name)
             made = MISSING if f.default_factory is MISSING else f.default_factory()
@@ -115,7 +116,7 @@ def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:
     for name, text in hyper_parameters.items():
         if name not in known:
             raise ParameterError(f"{model} has no option {flag(name)}; it has {flags(model) or 'none'}")
-        values[name] = known[name].parse(text, model)
+        values[name] = known[name].parse(_typed(text), model)
     return values
 
 
@@ -142,19 +143,26 @@ def flags(model: str) -> str:
     return ", ".join(map(flag, model_class(model).parameters()))
 
 
+def switches(model: str) -> dict[str, str]:
+    """The flags of a model, each with what it sets: ``--absolute`` sets ``absolute=true``."""
+    names = [name for name, parameter in model_class(model).parameters().items() if _is_flag(parameter)]
+    return {flag(n): f"{n}=true" for n in names} | {flag(f"no_{n}"): f"{n}=false" for n in names}
+
+
 def _typed(value: Any) -> str:
     """A parameter's value as a person types it."""
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)
 
 
 def _of_model(parameter: Parameter, panel: str) -> Any:
-    """The annotation that makes typer read a hyper-parameter, as text that the parameter parses itself."""
+    """The annotation that makes typer read a hyper-parameter: a flag, or text that the parameter parses itself."""
+    if _is_flag(parameter):
+        both = f"{flag(parameter.name)}/{flag('no_' + parameter.name)}"
+        return Annotated[bool, typer.Option(both, metavar="", help=parameter.range.help, rich_help_panel=panel)]
     low, high, help = parameter.range.low, parameter.range.high, parameter.range.help
     if parameter.choices is not None:
         values = "NAME"
         help += f": {', '.join(map(_typed, parameter.choices))}"
-    elif parameter.type is bool:
-        values = "true|false"
     else:
         values = {int: "INTEGER", float: "NUMBER"}.get(parameter.type, "TEXT")
         if low is not None or high is not None:
@@ -162,6 +170,10 @@ def _of_model(parameter: Parameter, panel: str) -> Any:
     if parameter.optional:
         values += "|none"
     return Annotated[str, typer.Option(flag(parameter.name), metavar=values, help=help, rich_help_panel=panel)]
+
+
+def _is_flag(parameter: Parameter) -> bool:
+    return parameter.type is bool and not parameter.optional and parameter.choices is None
 
 
 def _short(bound: float | None) -> str:
@@ -204,7 +216,8 @@ class DataOptions:
         Literal["raise", "skip"], typer.Option(help="What becomes of a malformed line.", rich_help_panel=_READING)
     ] = "raise"
     no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Read the source itself, not the store.", rich_help_panel=_READING)
+        bool,
+        typer.Option("--no-cache", metavar="", help="Read the source itself, not the store.", rich_help_panel=_READING),
     ] = False
     genre: Annotated[
         list[str] | None, typer.Option(help="Only items of this genre; may be repeated.", rich_help_panel=_REDUCING)

@@ -29,8 +29,8 @@ class UsageError(typer.TyperException):
 class Output:
     """How a command answers."""
 
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")] = False
-    debug: Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")] = False
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document, for machines.")] = False
+    debug: Annotated[bool, typer.Option("--debug", metavar="", help="Show the whole traceback of an error.")] = False
 
     def show(self, document: Any, *pictures: RenderableType) -> None:
         """`document` with --json, else the `pictures` of it."""

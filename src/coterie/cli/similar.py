@@ -25,7 +25,9 @@ def similar(
     data: DataOptions,
     out: Output,
     ids: Annotated[list[str], typer.Argument(metavar="ID [ID]", help="Two to compare, or one to find its nearest.")],
-    items: Annotated[bool, typer.Option("--items", help="They are items (ids or titles), not users.")] = False,
+    items: Annotated[
+        bool, typer.Option("--items", metavar="", help="They are items (ids or titles), not users.")
+    ] = False,
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="Rows of co-rated, or of nearest, to show.")] = 10,
     measure: Annotated[
         str, typer.Option(metavar="NAME", help="What nearness is: jaccard, cosine, pearson ...", rich_help_panel=_ONE)
