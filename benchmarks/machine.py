@@ -28,7 +28,7 @@ def machine(threads: int) -> dict[str, Any]:
         "threads": threads,
         "simd": next((name for flag, name in _SIMD if flag in flags), "not told by the system"),
         "memory_gib": round(int(memory[1]) / 2**20, 1) if memory else None,
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
 
