@@ -12,6 +12,7 @@ import pytest
 
 import coterie
 from coterie.cli import app, models
+from coterie.cli.options import as_options
 from tests.cli.conftest import Run
 
 HEAVY = ("numpy", "polars", "numba", "scipy", "sklearn", "matplotlib", "pandas")
@@ -140,7 +141,7 @@ def test_remedies_of_the_library_are_said_as_options(run: Run, tmp_path: Path) -
     ],
 )
 def test_only_options_that_there_are_take_the_place_of_keywords(said: str, shown: str) -> None:
-    assert app.as_options(said, {"--split", "--user"}) == shown
+    assert as_options(said, {"--split", "--user"}) == shown
 
 
 def test_a_reader_that_leaves_early_is_no_error(movies: Path) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ import typer
 
 import coterie
 from coterie.cli import compare, data, doctor, models, similar
-from coterie.cli.options import flag, flags, model_named_in, spelled_out
+from coterie.cli.options import as_options, flags, model_named_in, spelled_out
 from coterie.cli.output import complain
 from coterie.errors import CoterieError, DataWarning
 from coterie.models.registry import MODELS
@@ -122,19 +121,6 @@ def options_of(arguments: Sequence[str]) -> set[str]:
     for word in arguments:
         command = getattr(command, "commands", {}).get(word, command)
     return {option for parameter in command.params for option in parameter.opts}
-
-
-def as_options(text: str, options: Collection[str]) -> str:
-    """A message with the library's keywords as options: ``on_error="skip"`` is ``--on-error skip``.
-
-    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, or ``...``.
-    """
-
-    def written(match: re.Match[str]) -> str:
-        option = flag(match["name"])
-        return f"{option} {match['text'] or '...'}" if option in options else match[0]
-
-    return re.sub(r'\b(?P<name>[a-z_]+)=(?:"(?P<text>[^"\s]+)"|\.\.\.)', written, text)
 
 
 def _show_warning(arguments: Sequence[str], message: Warning | str, *rest: Any, **named: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coterie.cli.options import DataArgument, HyperParameters, flag, settings, switches
+from coterie.cli.options import DataArgument, HyperParameters, as_options, flag, settings, switches
 from coterie.cli.output import Output, Side, cell, heading, table
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
@@ -57,7 +57,8 @@ def compare(
         progress=not out.as_json,
     )
     failures = [f"{row.model} failed: {row.error}" for row in board.rows if row.error]
-    words = map(cell, [*board.words(), *failures, *board.notes])
+    notes = [as_options(note, ["--split"]) for note in board.notes]
+    words = map(cell, [*board.words(), *failures, *notes])
     out.show(board.to_dict(), heading(board.split.description), leaderboard_table(board), *words)
     return 1 if all(row.error for row in board.rows) else 0
 

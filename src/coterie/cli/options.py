@@ -9,7 +9,8 @@ every option is declared once: shared ones here, a model's in its constructor.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import datetime
 from functools import wraps
@@ -259,3 +260,16 @@ class DataArgument(DataOptions):
     """The same with the dataset as an argument."""
 
     data: Annotated[str, typer.Argument(metavar="[DATA]", help=_DATA_HELP)] = "movielens-sample"
+
+
+def as_options(text: str, options: Collection[str]) -> str:
+    """A message with the library's keywords as options: ``on_error="skip"`` is ``--on-error skip``.
+
+    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, or ``...``.
+    """
+
+    def written(match: re.Match[str]) -> str:
+        option = flag(match["name"])
+        return f"{option} {match['text'] or '...'}" if option in options else match[0]
+
+    return re.sub(r'\b(?P<name>[a-z_]+)=(?:"(?P<text>[^"\s]+)"|\.\.\.)', written, text)

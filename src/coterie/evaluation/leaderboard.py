@@ -310,7 +310,7 @@ def _notes(questions: Questions, answers: Mapping[str, Answers | str]) -> list[s
         notes.append(f"Lists are judged for {n:,} users; relevant are their {relevant}.")
         if n < _FEW_USERS:
             notes.append(
-                f"{n:,} users are few: expect wide intervals. A random split (split='random') asks more of them, "
+                f'{n:,} users are few: expect wide intervals. A random split (split="random") asks more of them, '
                 "at the price of knowing the future."
             )
     notes += [f"{n:,} {what}." for what, n in questions.split.dropped.items()]
