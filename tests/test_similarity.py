@@ -407,8 +407,10 @@ def test_the_modules_item_based_example_and_its_remedy(thousand: Interactions) -
     columns = thousand.items.indices([1, *near["neighbor"].to_list()])
     ratings = thousand.to_scipy().toarray()
     assert ratings[ratings[:, columns[0]] > 0][:, columns].mean() == pytest.approx(1.7778, abs=5e-5)
+    model = ct.ItemKNN(similarity="cosine", n_neighbors=50).fit(thousand)
+    assert model.mean_with_unrated_as_zero(1) == pytest.approx(1.7778, abs=5e-5)
     # only what user 1 rated, weighted by similarity: the default
-    predicted = float(ct.ItemKNN().fit(thousand).predict([1], [1])[0])
+    predicted = float(model.predict([1], [1])[0])
     own = thousand.to_scipy()[thousand.users.index(1)].data
     assert own.min() < predicted < own.max()
     assert predicted == pytest.approx(float(own.mean()), abs=0.3)

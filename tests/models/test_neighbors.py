@@ -224,3 +224,17 @@ def test_a_prediction_cut_to_the_scale_says_so() -> None:
     assert model.predict([0], [2])[0] == 5
     assert f"{why.score:.2f} counts as 5." in why.summary
     assert "counts as" not in model.explain(0, 1).summary
+
+
+def test_counting_the_unrated_as_zero_is_what_it_says() -> None:
+    rows = [[5, 0, 4], [3, 2, 0], [0, 4, 5], [0, 0, 1]]
+    frame = pl.DataFrame(
+        [(u, i, float(r)) for u, row in enumerate(rows) for i, r in enumerate(row) if r],
+        schema=["u", "i", "r"],
+        orient="row",
+    )
+    x = ct.Interactions.from_frame(frame, "u", "i", "r")
+    # users 0 and 1 rated item 0; its nearest is item 2: (5 + 4 + 3 + 0) / 4
+    assert ct.similarity.neighbors(x, "cosine", 1, axis="items").of(0)["neighbor"].to_list() == [2]
+    assert ct.ItemKNN(n_neighbors=2).fit(x).mean_with_unrated_as_zero(0) == 3
+    assert ct.ItemKNN(n_neighbors=1).fit(x).mean_with_unrated_as_zero(0) == 4

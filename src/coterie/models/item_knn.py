@@ -11,6 +11,7 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
+from coterie.data.vocabulary import Id
 from coterie.kernels.parallel import run_blocks
 from coterie.models.neighborhood import (
     NeighborhoodModel,
@@ -216,6 +217,25 @@ class ItemKNN(NeighborhoodModel):
         return np.asarray(weights / np.maximum(total, 1e-30))
 
     # ---- looking inside ----------------------------------------------------------------------------
+
+    def mean_with_unrated_as_zero(self, item: Id) -> float:
+        r"""What item-based filtering gives without step 3: a pitfall, kept so that it can be seen.
+
+        .. math:: \frac{1}{|U_i| \, n} \sum_{u \in U_i} \sum_{j \in N(i)} r_{uj}, \qquad r_{uj} = 0
+                  \text{ where } u \text{ has not rated } j
+
+        over everyone :math:`U_i` who rated item i and its n = `n_neighbors` nearest items :math:`N(i)`, i itself
+        the first of them. It is nobody's prediction, and far below every rating, because most of what it
+        averages are ratings that were never given. `predict` averages over what a person did rate. NaN for an
+        item that nobody rated.
+        """
+        train = self._fitted()
+        row = train.items.index(item)
+        near = self.neighbors_[row][: self.n_neighbors - 1]
+        columns = np.concatenate([[row], near[near >= 0]])
+        raters = train.by_item.indices[train.by_item.indptr[row] : train.by_item.indptr[row + 1]]
+        given = train.to_scipy()[raters][:, columns]
+        return float(given.sum(dtype=np.float64) / (len(raters) * len(columns))) if len(raters) else float("nan")
 
     def _explain_sum(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         weights = self._list_weights(np.array([item]))[0]
