@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from coterie.data.readers import load as load
     from coterie.data.vocabulary import Vocabulary as Vocabulary
     from coterie.evaluation.leaderboard import compare as compare
-    from coterie.models.base import Explanation as Explanation
     from coterie.models.base import Recommender as Recommender
     from coterie.models.baselines import BiasBaseline as BiasBaseline
     from coterie.models.baselines import Popularity as Popularity
     from coterie.models.baselines import Random as Random
+    from coterie.models.explanation import Explanation as Explanation
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.registry import load_model as load_model
     from coterie.models.user_knn import UserKNN as UserKNN
@@ -33,7 +33,7 @@ _PUBLIC = {
     "Interactions": "coterie.data.interactions",
     "Vocabulary": "coterie.data.vocabulary",
     "Recommender": "coterie.models.base",
-    "Explanation": "coterie.models.base",
+    "Explanation": "coterie.models.explanation",
     "Random": "coterie.models.baselines",
     "Popularity": "coterie.models.baselines",
     "BiasBaseline": "coterie.models.baselines",

@@ -21,7 +21,8 @@ from coterie.data.interactions import Interactions
 from coterie.evaluation import compare
 from coterie.explore import reason, typical_user, write_report
 from coterie.explore.html import Html, bar, join, table, tag
-from coterie.models.base import Explanation, Recommender
+from coterie.models.base import Recommender
+from coterie.models.explanation import Explanation
 
 Array = np.ndarray[Any, np.dtype[Any]]
 EVIL = '<script>alert("1 & 2")</script> $x^2$'

@@ -214,16 +214,17 @@ def test_pearson_shrunk_by_overlap_does_better(shared: Path) -> None:
     assert mae < 0.726
 
 
-def test_a_prediction_cut_to_the_scale_says_so() -> None:
+def test_what_is_cut_to_the_scale_is_part_of_the_sum() -> None:
     rows = [[5, 4, 0], [5, 1, 5], [4, 2, 5], [5, 1, 5]]
     frame = pl.DataFrame([(u, i, float(r)) for u, row in enumerate(rows) for i, r in enumerate(row) if r],
                          schema=["u", "i", "r"], orient="row")  # fmt: skip
     model = ct.UserKNN(aggregation="centered").fit(ct.Interactions.from_frame(frame, "u", "i", "r"))
     why = model.explain(0, 2)
-    assert why.score > 5
-    assert model.predict([0], [2])[0] == 5
-    assert f"{why.score:.2f} counts as 5." in why.summary
-    assert "counts as" not in model.explain(0, 1).summary
+    assert why.score == model.predict([0], [2])[0] == 5
+    uncut = why.base + why.contributions["contribution"].sum()
+    assert uncut > 5
+    assert why.cut == pytest.approx(5 - uncut)
+    assert model.explain(0, 1).cut == 0
 
 
 def test_counting_the_unrated_as_zero_is_what_it_says() -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import polars as pl
 
     from coterie.data.vocabulary import Id
-    from coterie.models.base import Explanation, Recommender
+    from coterie.models.base import Recommender
+    from coterie.models.explanation import Explanation
 
 Rated = Annotated[
     list[str] | None,
@@ -171,6 +172,7 @@ def explain(
         "of": explanation.of,
         "score": explanation.score,
         "base": explanation.base,
+        "cut": explanation.cut,
         "contributions": explanation.contributions,
         "summary": explanation.summary,
     }
@@ -264,5 +266,7 @@ def _account(explanation: Explanation, k: int) -> Any:
     if len(rest):
         made.add_row(f"{len(rest):,} more", *blank, cell(float(rest.sum())))
     made.add_row("base", *blank, cell(explanation.base))
+    if explanation.cut:
+        made.add_row("cut to the scale", *blank, cell(explanation.cut))
     made.add_row(explanation.of, *blank, cell(explanation.score), style="bold")
     return made

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from coterie.models.base import Explanation
+from coterie.models.explanation import Explanation
 
 
 def reason(explanation: Explanation, most: int = 2) -> str:

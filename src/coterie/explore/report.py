@@ -28,7 +28,8 @@ from coterie.explore.figures import genre_bars, long_tail, rating_histogram, rat
 from coterie.explore.html import Html, bar, join, page, picture, table, tag
 from coterie.explore.reasons import reason
 from coterie.explore.similarity_figures import similarity_panel
-from coterie.models.base import Explanation, Recommender
+from coterie.models.base import Recommender
+from coterie.models.explanation import Explanation
 
 _CHECK_CLASSES = {"ok": "ok", "warn": "note", "error": "bad"}
 _SHOWN = 10  # rows of profiles and of contributions; the rest is summed up in one row
@@ -212,6 +213,8 @@ def _worked_out(explanation: Explanation, catalog: Catalog | None, what: str, by
         rows.append((names[at], *cells, join(f"{values[at]:+.4f}", bar(values[at] / largest, signed))))
     if len(parts) > shown:
         rows.append((f"{len(parts) - shown:,} more", *("" for _ in columns), f"{values[shown:].sum():+.4f}"))
+    if explanation.cut:
+        rows.append(("cut to the scale", *("" for _ in columns), f"{explanation.cut:+.4f}"))
     rows.append((what, *("" for _ in columns), f"{explanation.score:.4f}"))
     heads = ["neighbour" if who == "user" else "rated item", *columns, "contribution"]
     numbers = range(1, len(columns) + 2)

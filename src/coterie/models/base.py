@@ -6,7 +6,6 @@ import numbers
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -18,6 +17,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError, DataWarning, NotFittedError, ParameterError
 from coterie.kernels.topk import top_k_rows
+from coterie.models.explanation import Explanation
 from coterie.models.parameters import Parameter, parameters_of
 
 if TYPE_CHECKING:
@@ -29,37 +29,6 @@ Profile = Mapping[Id, float]
 # A block of scores is kept to about this size, so that it stays near the processor and memory stays bounded.
 _BLOCK_BYTES = 32 << 20
 _LARGEST = float(np.finfo(np.float32).max)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """Why an item has the score it has: ``score = base + sum of contributions``.
-
-    Attributes
-    ----------
-    user : id or None
-        None for a stranger.
-    item : id
-    score : float
-        What the model gives this item for this person: see `of`.
-    base : float
-        The part of the score that no single contribution carries.
-    contributions : polars.DataFrame
-        One row a contribution, largest magnitude first: `user` or `item` (the neighbour), `title`
-        where known, `similarity`, `rating` (the rating that counted), `contribution`.
-    summary : str
-        The same in a sentence.
-    of : {"score", "rating"}
-        What `score` is: the score that ranks, or the predicted rating.
-    """
-
-    user: Id | None
-    item: Id
-    score: float
-    base: float
-    contributions: pl.DataFrame = field(repr=False)
-    summary: str = ""
-    of: Literal["score", "rating"] = "score"
 
 
 class Recommender(ABC):
@@ -361,7 +330,7 @@ class Recommender(ABC):
         Parameters
         ----------
         of : {"rating", "score"} or None
-            What to explain: the predicted rating (before it is clipped to the scale) or the score that ranks.
+            What to explain: the predicted rating or the score that ranks.
             None: the rating where the model predicts ratings, else the score. Often they are the same.
         """
         train = self._fitted()
@@ -385,11 +354,11 @@ class Recommender(ABC):
         if "item" in parts.columns:
             parts = self._with_titles(parts, "item")
         parts = parts.sort(pl.col("contribution").abs(), descending=True, maintain_order=True)
-        score = base + float(parts["contribution"].sum())
-        low, high = train.scale
-        if of == "rating" and not low <= score <= high:
-            summary += f" Predictions stay on the scale, so {score:.2f} counts as {min(max(score, low), high):g}."
-        return Explanation(None if row is None else user, item, score, base, parts, summary, of)  # type: ignore[arg-type]
+        score = uncut = base + float(parts["contribution"].sum())
+        if of == "rating":
+            score = float(np.clip(uncut, *train.scale))
+        who = None if isinstance(user, Mapping) else user
+        return Explanation(who, item, score, base, parts, summary, of, score - uncut)
 
     # ---- keeping -----------------------------------------------------------------------------------
 
