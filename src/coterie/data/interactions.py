@@ -280,6 +280,25 @@ class Interactions:
             columns["timestamp"] = pl.Series(np.asarray(self.timestamps))
         return pl.DataFrame(columns)
 
+    # ---- growing: a new Interactions ---------------------------------------------------------------
+
+    def merge(self, new: Interactions) -> Interactions:
+        """These ratings and the new ones.
+
+        Known ids keep their row numbers; unknown ones are appended in the order in which `new` has them. A pair
+        that both have rated takes the value and the time of `new`, whichever is later. Where these ratings have no
+        timestamps, those of the new ones are left out.
+
+        Raises
+        ------
+        DataError
+            These ratings have timestamps and the new ones have none, or ids are text on one side and integers
+            on the other.
+        """
+        from coterie.data.merge import merge
+
+        return merge(self, new)
+
     # ---- reducing: each gives a new Interactions -----------------------------------------------------
 
     def select(self, keep: Array, keep_vocabularies: bool = False) -> Interactions:

@@ -114,6 +114,23 @@ class Vocabulary:
             raise UnknownIdError(f"unknown {self.what} {shown}{more}{hint}")
         return found
 
+    def grown(self, other: Vocabulary) -> tuple[Vocabulary, np.ndarray[tuple[int], np.dtype[np.int32]]]:
+        """A vocabulary with the ids of `other` that this one lacks appended, and the row numbers of `other`'s ids.
+
+        Known ids keep their row numbers; unknown ones follow in the order in which `other` has them.
+        """
+        if len(self) and len(other) and self.kind != other.kind:
+            known, new = ("integers" if v.kind == "int" else "text" for v in (self, other))
+            raise DataError(f"{self.what} ids are {known} here, but the new ones are {new}; convert them to {known}")
+        rows = self.indices(other.ids, missing="skip")
+        unknown = rows < 0
+        if not unknown.any():
+            return self, rows
+        rows[unknown] = np.arange(len(self), len(self) + np.count_nonzero(unknown))
+        ids = np.concatenate([self.ids, other.ids[unknown]]) if len(self) else other.ids
+        ids.flags.writeable = False
+        return Vocabulary.trusted(ids, self.what), rows
+
     def _find(self, wanted: IdArray) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
         if self.kind == "str":
             column = pl.Series(wanted.tolist(), dtype=pl.String)

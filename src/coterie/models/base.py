@@ -6,6 +6,7 @@ import numbers
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -49,6 +50,8 @@ class Recommender(ABC):
     name: ClassVar[str]
     #: Whether the model predicts ratings; its scores need not be those ratings.
     predicts_ratings: bool = False
+    #: Whether `update` learns what a fit to all the data would learn, up to rounding.
+    update_equals_refit: ClassVar[bool] = False
 
     train_: Interactions
     catalog_: Catalog | None
@@ -110,6 +113,71 @@ class Recommender(ABC):
         self._fit(train, catalog)
         self.train_, self.catalog_ = train, catalog
         return self
+
+    # ---- taking in what is new ---------------------------------------------------------------------
+
+    def update(self, new: Interactions) -> Self:
+        """Take in new ratings: of new users, of known users, and of new items where the model can.
+
+        What the model knows becomes `train_.merge(new)`: ids are appended, known ones keep their row numbers, a
+        new rating of a known pair replaces the old one. From then on everybody is answered from the new data. How
+        much the model has learned from it is for the model to say: with `update_equals_refit` as much as a fit to
+        all the data, otherwise only what `_update` says. The catalog stays; a new item that it lacks has no title.
+
+        Raises
+        ------
+        CapabilityError
+            There are new items, and the model cannot take them in without a fit.
+        DataError
+            The new ratings do not go with the old (see `Interactions.merge`).
+
+        After an error the model is as it was.
+        """
+        train = self._fitted()
+        if not isinstance(new, Interactions):
+            raise TypeError(f"update takes Interactions, not {type(new).__name__}")
+        merged = train.merge(new)
+        changed = []
+        for known, given, counts in (
+            (train.users, new.users, new.user_counts),
+            (train.items, new.items, new.item_counts),
+        ):
+            _, rows = known.grown(given)
+            changed.append(np.unique(rows[(counts > 0) | (rows >= len(known))]))
+        updated = copy(self)
+        updated._forget_derived()
+        updated._update(merged, *changed)
+        updated.train_ = merged
+        updated._forget_derived()  # what `_update` worked out from the old `train_`
+        self.__dict__ = updated.__dict__  # all at once, and only now that nothing can fail
+        return self
+
+    def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
+        """Bring the learned state up to date with `merged`, which becomes `train_` afterwards.
+
+        `changed_users` and `changed_items` are the row numbers, increasing, of those with new ratings and of those
+        that are new. Learned arrays must be replaced, not written into: they may be mapped, and are needed if this
+        fails. Here nothing is learned: profiles are read when they are asked about, so that new users and new
+        ratings of known items need nothing, if all that is learned is about items.
+        """
+        added = merged.n_items - self.train_.n_items
+        if added:
+            first = merged.items.ids[self.train_.n_items : self.train_.n_items + 1].tolist()[0]
+            raise CapabilityError(
+                f"{type(self).__name__} has learned nothing about new items: item {first!r}"
+                f"{f' and {added - 1:,} more' if added > 1 else ''}; "
+                "fit it to all the data: model.fit(model.train_.merge(new), model.catalog_)"
+            )
+
+    def _refit(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
+        """`_update` for models that learn anew what they know, at the cost of a fit."""
+        self._fit(merged, self.catalog_)
+
+    def _forget_derived(self) -> None:
+        """Drop what was worked out from the learned state and kept (cached properties)."""
+        for name in vars(self).keys() - self.parameters().keys():
+            if not name.endswith("_"):
+                delattr(self, name)
 
     def _fitted(self) -> Interactions:
         if not hasattr(self, "train_"):

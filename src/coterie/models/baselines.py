@@ -29,6 +29,8 @@ class Popularity(Recommender):
     """
 
     name: ClassVar[str] = "popularity"
+    update_equals_refit = True
+    _update = Recommender._refit  # counting is all the learning there is
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         self.item_scores_ = train.item_counts.astype(np.float32)
@@ -50,6 +52,8 @@ class Random(Recommender):
     """
 
     name: ClassVar[str] = "random"
+    update_equals_refit = True
+    _update = Recommender._refit
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed")] = 0
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
@@ -82,7 +86,8 @@ class BiasBaseline(Recommender):
     by alternating exact solutions, items first:
     :math:`b_i = \sum_{u \in U_i} (r_{ui} - \mu - b_u) / (\lambda_i + |U_i|)` and
     :math:`b_u = \sum_{i \in I_u} (r_{ui} - \mu - b_i) / (\lambda_u + |I_u|)`. The last step gives the user
-    biases, so a stranger's bias follows from their profile by the same formula.
+    biases, so a stranger's bias follows from their profile by the same formula. `update` is a fit, which takes a
+    few passes over the ratings.
 
     Attributes
     ----------
@@ -98,6 +103,8 @@ class BiasBaseline(Recommender):
 
     name: ClassVar[str] = "bias"
     predicts_ratings = True
+    update_equals_refit = True
+    _update = Recommender._refit
     user_regularization: Annotated[float, Range(0, help="λ_u, pulls user biases to 0", search=(1, 50), log=True)] = 15.0
     item_regularization: Annotated[float, Range(0, help="λ_i, pulls item biases to 0", search=(1, 50), log=True)] = 10.0
     n_iterations: Annotated[int, Range(1, 1000, help="sweeps over items and users", search=(3, 30))] = 10

@@ -13,6 +13,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.kernels.parallel import run_blocks
+from coterie.models.base import Recommender
 from coterie.models.neighborhood import (
     NeighborhoodModel,
     contribution_frame,
@@ -54,7 +55,7 @@ class ItemKNN(NeighborhoodModel):
     low; taking the mean over what was rated, weighted by similarity, is the default. Lists are ranked by
     :math:`s_{ui} = \sum_{j \in N(i) \cap I_u} w_{ij} r_{uj}` over each item's `n_neighbors` nearest items
     :math:`N(i)` (with `normalize`, over :math:`\sum_{j \in N(i)} |w_{ij}|`), or, with ``ranking="rating"``, by
-    :math:`\hat r_{ui}`.
+    :math:`\hat r_{ui}`. A new rating changes its item's similarity to every other, so `update` costs a fit.
 
     Attributes
     ----------
@@ -78,6 +79,8 @@ class ItemKNN(NeighborhoodModel):
     """
 
     name: ClassVar[str] = "item-knn"
+    update_equals_refit = True
+    _update = Recommender._refit
     model_size: Annotated[
         int,
         Range(

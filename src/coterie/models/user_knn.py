@@ -14,6 +14,7 @@ from coterie.data.interactions import Interactions, Rows
 from coterie.kernels.neighborhood import average_raters, nearest_raters
 from coterie.kernels.parallel import run_blocks
 from coterie.kernels.topk import top_k_row
+from coterie.models.base import Recommender
 from coterie.models.neighborhood import (
     AggregationParameter,
     NeighborhoodModel,
@@ -49,7 +50,8 @@ class UserKNN(NeighborhoodModel):
     with centre c, offset o, spread s and weight w by `aggregation` (see `NeighborhoodModel`). Lists are ranked
     by :math:`s_{ui} = \sum_{v \in N(u)} w_{uv} r_{vi}` over one neighbourhood :math:`N(u)` for all items (with
     `normalize`, over :math:`\sum_{v \in N(u)} |w_{uv}|`), or, with ``ranking="rating"``, by :math:`\hat r_{ui}`.
-    Similarities are computed when asked, for known users and strangers alike; nobody is their own neighbour.
+    Similarities are computed when asked, for known users and strangers alike; nobody is their own neighbour. So
+    little is learned that `update` learns it anew.
 
     Attributes
     ----------
@@ -64,6 +66,8 @@ class UserKNN(NeighborhoodModel):
     """
 
     name: ClassVar[str] = "user-knn"
+    update_equals_refit = True
+    _update = Recommender._refit
     aggregation: AggregationParameter = "baseline"
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
