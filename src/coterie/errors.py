@@ -49,5 +49,9 @@ class MemoryBudgetError(CoterieError, MemoryError):
     """A computation would need more memory than the budget allows."""
 
 
+class DivergenceError(CoterieError, ArithmeticError):
+    """Learning led to numbers that are not finite, or to equations without a solution."""
+
+
 class DataWarning(UserWarning):
     """Data was loaded, but something about it was counted and put right; the message says what."""

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Protocol
+
+_quiet: ContextVar[bool] = ContextVar("quiet", default=False)
+
+
+class Advance(Protocol):
+    """Says how much more is done and, where there is something to say, how it goes."""
+
+    def __call__(self, more: int, note: str = "", /) -> None:
+        """Any thread may call it."""
 
 
 @contextmanager
-def progress(what: str, total: int | None, done: int = 0, *, unit: str = "") -> Iterator[Callable[[int], None]]:
-    """Gives a function that is told how much more is done; any thread may call it.
+def quiet() -> Iterator[None]:
+    """No bars inside: for whoever shows the progress of something larger."""
+    token = _quiet.set(True)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+@contextmanager
+def progress(what: str, total: int | None, done: int = 0, *, unit: str = "") -> Iterator[Advance]:
+    """Gives a function that is told how much more is done.
 
     Parameters
     ----------
@@ -35,8 +56,12 @@ def progress(what: str, total: int | None, done: int = 0, *, unit: str = "") -> 
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=_quiet.get() or not console.is_terminal,
     )
-    with bar:
+    with bar, quiet():
         task = bar.add_task(what, total=total, completed=done)
-        yield lambda more: bar.advance(task, more)
+
+        def advance(more: int, note: str = "", /) -> None:
+            bar.update(task, advance=more, description=f"{what}: {note}" if note else what)
+
+        yield advance

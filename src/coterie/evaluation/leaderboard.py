@@ -12,6 +12,7 @@ import polars as pl
 
 from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
+from coterie.data.progress import quiet
 from coterie.errors import ParameterError
 from coterie.evaluation.estimates import Estimate, estimates
 from coterie.evaluation.evaluate import Answers, Questions, answer, relevance_threshold
@@ -234,7 +235,7 @@ def compare(
     threshold = relevance_threshold(x) if relevant_from is None else relevant_from
     questions = Questions(parts, threshold, depth, "rating" in kinds)
     answers: dict[str, Answers | str] = {}
-    with _progress(progress) as shown:
+    with _progress(progress) as shown, quiet():
         for label, model in contestants.items():
             task = shown.add_task(label, total=None)
             try:

@@ -20,6 +20,7 @@ from coterie.errors import CapabilityError, DataWarning, NotFittedError, Paramet
 from coterie.kernels.topk import top_k_rows
 from coterie.models.explanation import Explanation
 from coterie.models.parameters import Parameter, parameters_of
+from coterie.models.training import Predict, Sweep, Training
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -50,11 +51,14 @@ class Recommender(ABC):
     name: ClassVar[str]
     #: Whether the model predicts ratings; its scores need not be those ratings.
     predicts_ratings: bool = False
+    #: Whether it learns in sweeps, which can be watched, interrupted and resumed.
+    learns_in_sweeps: ClassVar[bool] = False
     #: Whether `update` learns what a fit to all the data would learn, up to rounding.
     update_equals_refit: ClassVar[bool] = False
 
     train_: Interactions
     catalog_: Catalog | None
+    _training: Training
 
     # ---- what a model writes -----------------------------------------------------------------------
 
@@ -92,13 +96,38 @@ class Recommender(ABC):
         """The hyper-parameters: type, default, range and help of each."""
         return parameters_of(cls)
 
-    def fit(self, train: Interactions, catalog: Catalog | None = None) -> Self:
+    def fit(
+        self,
+        train: Interactions,
+        catalog: Catalog | None = None,
+        *,
+        validation: Interactions | None = None,
+        checkpoint: str | PathLike[str] | None = None,
+    ) -> Self:
         """Learn from `train`; a second call starts afresh.
+
+        A model that learns in sweeps keeps the objective after each in `objective_` (float64 (sweeps,)). Ctrl-C
+        lets the running sweep end and raises KeyboardInterrupt; the model is then that of the sweeps done, and usable.
+
+        Parameters
+        ----------
+        train : Interactions
+        catalog : Catalog or None
+            What is known about the items.
+        validation : Interactions or None
+            Held-out ratings; the RMSE on them after each sweep is kept in `held_out_rmse_`. They teach nothing.
+        checkpoint : path or None
+            A folder to which each sweep is written. A fit that was cut off goes on from there when it is called
+            again in the same way, with the same result, bit for bit.
 
         Raises
         ------
         ParameterError
             A hyper-parameter is out of its range.
+        CapabilityError
+            `validation` or `checkpoint` with a model that does not learn in sweeps, or predicts no ratings.
+        DivergenceError
+            Learning led nowhere.
         """
         if not isinstance(train, Interactions):
             raise TypeError(
@@ -108,11 +137,36 @@ class Recommender(ABC):
         parameters = self.parameters()
         for parameter in parameters.values():
             parameter.check(getattr(self, parameter.name), type(self).__name__)
+        if not self.learns_in_sweeps and (validation is not None or checkpoint is not None):
+            given = "validation" if validation is not None else "checkpoint"
+            raise CapabilityError(f"{type(self).__name__} does not learn in sweeps; call fit without {given}")
         for learned in vars(self).keys() - parameters.keys():  # and what was worked out from it
             delattr(self, learned)
-        self._fit(train, catalog)
+        self._training = training = Training(train, validation, checkpoint)
+        try:
+            self._fit(train, catalog)
+        finally:
+            training.release_interrupts()
+            del self._training
         self.train_, self.catalog_ = train, catalog
+        if training.interrupted:
+            raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
         return self
+
+    def _sweeps(self, total: int, keep: Mapping[str, Array], predict: Predict | None = None) -> Iterator[Sweep]:
+        """For the loop of a model that learns in sweeps.
+
+        Parameters
+        ----------
+        total : int
+            How many there are to be; fewer come where some were done before, or after Ctrl-C.
+        keep : arrays by name
+            All that a sweep changes, and it changes it in place: where an earlier fit was cut off they are set
+            to what it had.
+        predict : callable or None
+            Ratings of (users, items) by row number as of now, for a model that predicts ratings.
+        """
+        return self._training.sweeps(self, total, keep, predict)
 
     # ---- taking in what is new ---------------------------------------------------------------------
 
@@ -220,8 +274,12 @@ class Recommender(ABC):
                 raise ParameterError(f"users must be row numbers from 0 to {train.n_users - 1}, not {users!r}")
         return self._score(matrix, users)
 
+    def _block_size(self) -> int:
+        """Profiles that are answered together."""
+        return max(1, min(1024, _BLOCK_BYTES // (4 * max(1, self.train_.n_items))))
+
     def _blocks(self, n: int) -> Iterator[slice]:
-        size = max(1, min(1024, _BLOCK_BYTES // (4 * max(1, self.train_.n_items))))
+        size = self._block_size()
         return (slice(start, min(start + size, n)) for start in range(0, n, size))
 
     def _profile(self, profile: Profile) -> sp.csr_matrix:

@@ -1,0 +1,207 @@
+"""FactorModel: scores that are products of factors, and all that follows from that."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from coterie.models.base import Recommender
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from coterie.data.interactions import Interactions
+    from coterie.kernels.factor_topk import Panels
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+# Up to this many profiles NumPy answers, so that serving one person never waits for a compiler.
+FEW_ROWS = 16
+# Profiles answered together where lists are made without a matrix of scores.
+_BLOCK_ROWS = 1 << 16
+# Pairs predicted together.
+_BLOCK_PAIRS = 1 << 15
+
+
+class FactorModel(Recommender):
+    r"""A model whose score of item i for user u is :math:`s_{ui} = p_u^\top q_i`, or with biases
+    :math:`s_{ui} = o_u + b_i + p_u^\top q_i`.
+
+    A subclass writes `_fit` and `_fold_in`. An item without factors (all zero: nobody rated it) has no score and is
+    not recommended. Nor has any item for a profile that has none, in a model without biases. Ratings of
+    these are predicted as :math:`o_u + b_i`, and without biases as the mean of the training ratings.
+
+    Attributes
+    ----------
+    item_factors_ : float32 (n_items, n_factors)
+        :math:`q_i` in the rows.
+    user_factors_ : float32 (n_users, n_factors)
+        :math:`p_u` in the rows: what `_fold_in` gives for the users' own profiles.
+    item_biases_ : float32 (n_items,)
+        :math:`b_i`; only in models with biases.
+    user_offsets_ : float32 (n_users,)
+        :math:`o_u`, what of a score does not depend on the item (the mean and the user's bias); only in models with
+        biases.
+    """
+
+    item_factors_: Array
+    user_factors_: Array
+    item_biases_: Array
+    user_offsets_: Array
+
+    @abstractmethod
+    def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
+        """Factors (n, n_factors) and, in a model with biases, offsets (n,) of profiles, given the item factors."""
+
+    # ---- people and items --------------------------------------------------------------------------
+
+    def _people(self, profiles: sp.csr_matrix, users: Array | None) -> tuple[Array, Array | None]:
+        """Factors and offsets of profiles; many known users have theirs already."""
+        if users is None or len(users) <= FEW_ROWS:
+            return self._fold_in(profiles)
+        return self.user_factors_[users], self.user_offsets_[users] if self._has_biases else None
+
+    @property
+    def _has_biases(self) -> bool:
+        return hasattr(self, "item_biases_")
+
+    @cached_property
+    def _known_items(self) -> Array:
+        """bool (n_items,): which items have factors."""
+        return np.asarray(self.item_factors_.any(axis=1))
+
+    # ---- scores ------------------------------------------------------------------------------------
+
+    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        factors, offsets = self._people(profiles, users)
+        scores = factors @ self.item_factors_.T
+        if offsets is not None:
+            scores += self.item_biases_
+            scores += offsets[:, None]
+        else:
+            scores[~factors.any(axis=1)] = np.nan
+        known: Array = self._known_items
+        if not known.all():
+            scores[:, ~known] = np.nan
+        return scores
+
+    def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
+        factors, offsets = self._people(profiles, users)
+        predicted = pair_products(factors, self.item_factors_, rows, items)
+        if offsets is not None:
+            return predicted + self.item_biases_[items] + offsets[rows]
+        silent: Array = ~np.asarray(factors.any(axis=1))
+        predicted[silent[rows] | ~self._known_items[items]] = self._fallback()
+        return predicted
+
+    def _fallback(self) -> np.float32:
+        """The rating predicted where there are no factors to go by."""
+        return np.float32(self.train_.mean)
+
+    # ---- lists -------------------------------------------------------------------------------------
+
+    def _block_size(self) -> int:
+        return _BLOCK_ROWS
+
+    @cached_property
+    def _panels(self) -> Panels:
+        from coterie.kernels.factor_topk import pack_items
+
+        return pack_items(*self._item_vectors, self._known_items)
+
+    @property
+    def _item_vectors(self) -> tuple[Array, Array | None]:
+        return self.item_factors_, self.item_biases_ if self._has_biases else None
+
+    def _top(
+        self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
+    ) -> tuple[Array, Array, Array]:
+        if profiles.shape[0] <= FEW_ROWS:
+            return super()._top(profiles, users, k, exclude_seen, allowed)
+        from coterie.kernels.factor_topk import pack_items, top_k_products
+
+        factors, offsets = self._people(profiles, users)
+        panels = self._panels if allowed is None else pack_items(*self._item_vectors, self._known_items & allowed)
+        seen = (profiles.indptr, profiles.indices) if exclude_seen else None
+        return top_k_products(factors, offsets, panels, k, seen)
+
+    # ---- looking inside ----------------------------------------------------------------------------
+
+    def _similarities(self, items: Array) -> Array:
+        """Cosine of item factors."""
+        wanted = self._unit_factors[items]
+        similarities = wanted @ self._unit_factors.T
+        similarities[:, ~self._known_items] = np.nan
+        similarities[~self._known_items[items]] = np.nan
+        return similarities
+
+    @cached_property
+    def _unit_factors(self) -> Array:
+        norms = np.sqrt(np.einsum("ij,ij->i", self.item_factors_, self.item_factors_, dtype=np.float64))
+        return np.asarray(self.item_factors_ / np.maximum(norms, 1e-30)[:, None], np.float32)
+
+    def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        if not self._known_items[item]:
+            return 0.0, _nothing(), "It has no score: nobody whose ratings were learnt from rated it."
+        if not self._has_biases and not self._people(profile, None)[0].any():
+            return 0.0, _nothing(), "Nothing is known of this person."
+        return self._contributions(profile, item)
+
+    def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
+        known = self._known_items[item] and (self._has_biases or self._people(profile, None)[0].any())
+        if known or self._has_biases:
+            return self._contributions(profile, item)
+        return float(self._fallback()), _nothing(), "There is nothing to go by but the mean of all ratings."
+
+    def _contributions(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
+        """Base, contributions and a sentence, by factors; a model that is linear in the profile does better."""
+        factors, offsets = self._people(profile, None)
+        base = 0.0 if offsets is None else float(offsets[0]) + float(self.item_biases_[item])
+        products = factors[0].astype(np.float64) * self.item_factors_[item]
+        parts = pl.DataFrame({"factor": np.arange(len(products)), "contribution": products})
+        return base, parts, f"The products of {len(products)} factors, added up."
+
+    # ---- taking in what is new ---------------------------------------------------------------------
+
+    def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
+        """Changed and new users are folded in; new items have no factors before the next fit."""
+        self._grow_items(merged.n_items)
+        self._fold_in_users(merged, changed_users)
+
+    def _grow_items(self, n: int) -> None:
+        """Rows of zeros for new items."""
+        self.item_factors_ = _grown(self.item_factors_, n)
+        if self._has_biases:
+            self.item_biases_ = _grown(self.item_biases_, n)
+
+    def _fold_in_users(self, merged: Interactions, users: Array) -> None:
+        factors, offsets = self._fold_in(merged.to_scipy()[users])
+        self.user_factors_ = _grown(self.user_factors_, merged.n_users)
+        self.user_factors_[users] = factors
+        if offsets is not None:
+            self.user_offsets_ = _grown(self.user_offsets_, merged.n_users)
+            self.user_offsets_[users] = offsets
+
+
+def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:
+    """``left[rows[j]] @ right[columns[j]]`` for each j, float32 (n,)."""
+    products = np.empty(len(rows), np.float32)
+    for start in range(0, len(rows), _BLOCK_PAIRS):
+        block = slice(start, start + _BLOCK_PAIRS)
+        np.einsum("ij,ij->i", left[rows[block]], right[columns[block]], out=products[block])
+    return products
+
+
+def _grown(array: Array, n: int) -> Array:
+    """A copy with zeros appended up to n rows."""
+    larger = np.zeros((n, *array.shape[1:]), array.dtype)
+    larger[: len(array)] = array
+    return larger
+
+
+def _nothing() -> pl.DataFrame:
+    return pl.DataFrame(schema={"item_index": pl.Int64, "rating": pl.Float32, "contribution": pl.Float64})

@@ -1,0 +1,191 @@
+"""Learning in sweeps: the loop around a model's own, with its trace, progress, Ctrl-C and checkpoints.
+
+A model writes a plain loop::
+
+    for sweep in self._sweeps(self.n_iterations, keep={"users": X, "items": Y}):
+        ...                      # change X and Y in place; chance comes from sweep.generator
+        sweep.objective = ...
+
+and everything around it happens here, once.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coterie.data.interactions import Interactions
+from coterie.data.progress import progress
+from coterie.errors import ArtifactError, CapabilityError, DivergenceError
+from coterie.storage import read_folder, write_folder
+
+if TYPE_CHECKING:
+    from coterie.models.base import Recommender
+
+Array = np.ndarray[Any, np.dtype[Any]]
+#: Ratings (n,) predicted for users (n,) and items (n,), by row number, in the middle of learning.
+Predict = Callable[[Array, Array], Array]
+
+KIND = "coterie-checkpoint"
+
+
+@dataclass
+class Sweep:
+    """One pass over the data.
+
+    Attributes
+    ----------
+    number : int
+        From 0.
+    seed : int
+        The model's `random_state`.
+    objective : float or None
+        What the model says of it when it has done the sweep; None where it has nothing to say.
+    """
+
+    number: int
+    seed: int = 0
+    objective: float | None = None
+
+    @property
+    def generator(self) -> np.random.Generator:
+        """The sweep's own source of chance, so that a resumed fit draws what an uninterrupted one does."""
+        return np.random.default_rng([self.seed, self.number])
+
+
+class Training:
+    """What one call of `fit` was told besides the data, and what came of it.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether Ctrl-C ended the sweeps early; the model is then that of the sweeps done.
+    """
+
+    def __init__(
+        self, train: Interactions, validation: Interactions | None, checkpoint: str | os.PathLike[str] | None
+    ) -> None:
+        self.train, self.validation, self.checkpoint = train, validation, checkpoint
+        self.interrupted = False
+        self._earlier: Any = None
+
+    def sweeps(
+        self, model: Recommender, total: int, keep: Mapping[str, Array], predict: Predict | None
+    ) -> Iterator[Sweep]:
+        """The sweeps to do, one at a time; see `Recommender._sweeps`."""
+        judge = self._judge(predict, model)
+        objectives, errors = np.full(total, np.nan), np.full(total, np.nan)
+        arrays = {f"kept.{name}": array for name, array in keep.items()} | {"objective": objectives, "error": errors}
+        done = self._resume(model, arrays)
+        self._hold_interrupts()
+        with progress(f"fitting {model.name}", total, done) as advance:
+            for number in range(done, total):
+                if self.interrupted:
+                    break
+                sweep = Sweep(number, getattr(model, "random_state", 0))
+                yield sweep
+                done = number + 1
+                if sweep.objective is not None:
+                    _check(sweep, model)
+                    objectives[number] = sweep.objective
+                if judge is not None:
+                    errors[number] = judge()
+                if self.checkpoint is not None:
+                    write_folder(self.checkpoint, KIND, self._about(model, done), arrays)
+                advance(1, _account(number, total, objectives[number], errors[number]))
+        if np.isfinite(objectives[:done]).any():
+            model.objective_ = objectives[:done]  # type: ignore[attr-defined]
+        if judge is not None:
+            model.held_out_rmse_ = errors[:done]  # type: ignore[attr-defined]
+
+    # ---- held-out ratings --------------------------------------------------------------------------
+
+    def _judge(self, predict: Predict | None, model: Recommender) -> Callable[[], float] | None:
+        """A function that gives the RMSE on the held-out ratings as of now."""
+        held_out, train = self.validation, self.train
+        if held_out is None:
+            return None
+        if predict is None:
+            raise CapabilityError(
+                f"{type(model).__name__} predicts no ratings while it learns; call fit without validation"
+            )
+        users = train.users.indices(held_out.users.ids)[held_out.user_index]
+        items = train.items.indices(held_out.items.ids)[held_out.indices]
+        low, high = train.scale
+
+        def rmse() -> float:
+            error = np.clip(predict(users, items), low, high).astype(np.float64) - held_out.values
+            return float(np.sqrt((error**2).mean())) if len(error) else math.nan
+
+        return rmse
+
+    # ---- checkpoints -------------------------------------------------------------------------------
+
+    def _about(self, model: Recommender, done: int) -> dict[str, Any]:
+        """What a checkpoint belongs to, and how far it is."""
+        parameters = {name: getattr(model, name) for name in model.parameters()}
+        return {"model": model.name, "parameters": parameters, "data": self.train.fingerprint, "sweeps": done}
+
+    def _resume(self, model: Recommender, arrays: Mapping[str, Array]) -> int:
+        """Put the arrays back to where the checkpoint has them, where there is one; the sweeps done by then."""
+        path = self.checkpoint
+        if path is None or not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path)):
+            return 0
+        stored = read_folder(path, KIND)
+        about, wanted = dict(stored.meta), self._about(model, 0)
+        done = int(about.pop("sweeps"))
+        del wanted["sweeps"]
+        for what, found in about.items():
+            if found != wanted[what]:
+                was = "other data" if what == "data" else f"the {what} {found!r}, and this is {wanted[what]!r}"
+                raise ArtifactError(
+                    f"the checkpoint at {os.fspath(path)} is of {was}; fit as it was begun, or choose another folder"
+                )
+        for name, array in arrays.items():
+            array[...] = np.asarray(stored.parts[name])
+        return done
+
+    # ---- Ctrl-C ------------------------------------------------------------------------------------
+
+    def _hold_interrupts(self) -> None:
+        """From now on Ctrl-C lets the running sweep end; a second one ends it all."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals go to the main thread alone
+
+        def remember(number: int, frame: FrameType | None) -> None:
+            self.interrupted = True
+            self.release_interrupts()
+
+        self._earlier = signal.signal(signal.SIGINT, remember)
+
+    def release_interrupts(self) -> None:
+        """Ctrl-C is again what it was."""
+        if self._earlier is not None:
+            signal.signal(signal.SIGINT, self._earlier)
+            self._earlier = None
+
+
+def _check(sweep: Sweep, model: Recommender) -> None:
+    if not math.isfinite(sweep.objective or 0.0):
+        known = [name for name in ("learning_rate", "regularization") if name in model.parameters()]
+        remedies = {"learning_rate": "a smaller learning_rate", "regularization": "a larger regularization"}
+        raise DivergenceError(
+            f"{type(model).__name__} diverged: after sweep {sweep.number + 1} its objective is {sweep.objective}; "
+            f"try {' or '.join(remedies[name] for name in known) or 'other hyper-parameters'} "
+            f"({', '.join(f'{name} is {getattr(model, name)!r}' for name in known)})"
+        )
+
+
+def _account(number: int, total: int, objective: float, error: float) -> str:
+    parts = [f"sweep {number + 1}/{total}"]
+    parts += [f"objective {objective:.6g}"] if math.isfinite(objective) else []
+    parts += [f"held-out RMSE {error:.4f}"] if math.isfinite(error) else []
+    return ", ".join(parts)
