@@ -223,5 +223,7 @@ def test_no_rows() -> None:
 
 
 def test_wrong_policy() -> None:
-    with pytest.raises(ParameterError, match="duplicates must be one of last, first, mean, max, error, not 'newest'"):
+    with pytest.raises(
+        ParameterError, match="duplicates must be one of last, first, mean, max, sum, error, not 'newest'"
+    ):
         rows(pl.DataFrame(DATA), duplicates="newest")

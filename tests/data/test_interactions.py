@@ -14,7 +14,7 @@ import coterie as ct
 from coterie.data import compress as compressing
 from coterie.errors import DataError, DataWarning, ParameterError, UnknownIdError
 
-POLICIES = ["last", "first", "mean", "max"]
+POLICIES = ["last", "first", "mean", "max", "sum"]
 
 
 def slowly(rows: list[tuple[int, int, float, int]], policy: str, timed: bool) -> dict[tuple[int, int], tuple[Any, ...]]:
@@ -37,6 +37,8 @@ def slowly(rows: list[tuple[int, int, float, int]], policy: str, timed: bool) ->
                 result[pair] = np.float32(np.mean(values, dtype=np.float64)), times[-1]
             case "max":
                 result[pair] = max(values), times[-1]
+            case "sum":
+                result[pair] = np.float32(np.sum(values, dtype=np.float64)), times[-1]
     return result
 
 
@@ -125,6 +127,9 @@ def test_repeats_as_an_error() -> None:
         make([1, 1], [2, 2], duplicates="error")
     with pytest.raises(ParameterError, match="duplicates must be one of"):
         make([1], [2], duplicates="newest")
+    large = np.full(2, 3e38, np.float32)
+    with pytest.raises(DataError, match="sum to more than a number of 32 bits holds"):
+        make([1, 1], [2, 2], large, duplicates="sum")
 
 
 X = make([0, 0, 1, 1, 1, 2], [0, 1, 0, 1, 2, 2], np.array([5, 4, 3, 2, 1, 5], np.float32), [1, 2, 3, 4, 5, 6])

@@ -206,11 +206,21 @@ class DataOptions:
     timestamp: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Column of times.", rich_help_panel=_READING)
     ] = None
+    behavior: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of what was done; --weight each.", rich_help_panel=_READING),
+    ] = None
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BEHAVIOR=NUMBER", help="What a behavior is worth, as buy=5; repeat.", rich_help_panel=_READING
+        ),
+    ] = None
     separator: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What stands between columns.", rich_help_panel=_READING)
     ] = None
     duplicates: Annotated[
-        Literal["last", "first", "mean", "max", "error"],
+        Literal["last", "first", "mean", "max", "sum", "error"],
         typer.Option(help="What becomes of several ratings of one item by one user.", rich_help_panel=_READING),
     ] = "last"
     on_error: Annotated[
@@ -220,6 +230,22 @@ class DataOptions:
         bool,
         typer.Option("--no-cache", metavar="", help="Read the source itself, not the store.", rich_help_panel=_READING),
     ] = False
+    implicit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NUMBER|all",
+            help="Ratings of NUMBER or more (or all) become 1; others are left out.",
+            rich_help_panel=_REDUCING,
+        ),
+    ] = None
+    half_life: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DAYS",
+            help="Ratings lose half their value in DAYS, from the latest one.",
+            rich_help_panel=_REDUCING,
+        ),
+    ] = None
     genre: Annotated[
         list[str] | None, typer.Option(help="Only items of this genre; may be repeated.", rich_help_panel=_REDUCING)
     ] = None
@@ -260,6 +286,13 @@ class DataArgument(DataOptions):
     """The same with the dataset as an argument."""
 
     data: Annotated[str, typer.Argument(metavar="[DATA]", help=_DATA_HELP)] = "movielens-sample"
+
+
+@dataclass
+class NewDataArgument(DataOptions):
+    """Ratings that are new; which is for the caller to say."""
+
+    data: Annotated[str, typer.Argument(metavar="DATA", help=_DATA_HELP)] = field()
 
 
 def as_options(text: str, options: Collection[str]) -> str:

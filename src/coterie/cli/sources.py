@@ -31,8 +31,11 @@ def load_dataset(options: DataOptions) -> Dataset:
         item=_column(options.item),
         rating=_column(options.rating),
         timestamp=_column(options.timestamp),
+        behavior=_column(options.behavior),
+        weights=_weights(options),
         separator=options.separator,
         duplicates=options.duplicates,
+        implicit=_implicit(options.implicit),
         on_error=options.on_error,
         cache=not options.no_cache,
     )
@@ -44,6 +47,34 @@ def load_dataset(options: DataOptions) -> Dataset:
 def _column(text: str | None) -> str | int | None:
     """A column's name, or its position where it is a number."""
     return int(text) if text is not None and text.isdigit() else text
+
+
+def _weights(options: DataOptions) -> dict[str, float] | None:
+    """Weights of behaviours from texts such as ``buy=5``."""
+    if options.behavior is not None and not options.weight:
+        raise ParameterError("--behavior needs the weight of each behavior, as in --weight view=1 --weight buy=5")
+    weights: dict[str, float] = {}
+    for text in options.weight or []:
+        behavior, _, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not behavior or value != value:
+            raise ParameterError(f"--weight takes a behavior and a number, such as buy=5, not {text!r}")
+        if behavior in weights:
+            raise ParameterError(f"--weight names behavior {behavior!r} twice, the second time as {text!r}")
+        weights[behavior] = value
+    return weights or None
+
+
+def _implicit(text: str | None) -> bool | float:
+    if text is None or text == "all":
+        return text is not None
+    try:
+        return float(text)
+    except ValueError:
+        raise ParameterError(f"--implicit takes the lowest rating that counts, or all, not {text!r}") from None
 
 
 def _reduced(dataset: Dataset, options: DataOptions) -> Dataset:
@@ -61,6 +92,8 @@ def _reduced(dataset: Dataset, options: DataOptions) -> Dataset:
         dataset = replace(dataset, ratings=dataset.interactions.k_core(options.k_core))
     if dataset.ratings is not None and not dataset.ratings.nnz:
         raise DataError(f"no rating of {dataset.name} meets the conditions; ask for less")
+    if options.half_life is not None:  # last, so that ages are counted from the latest rating that is kept
+        dataset = replace(dataset, ratings=dataset.interactions.decayed(options.half_life))
     return dataset
 
 

@@ -155,7 +155,7 @@ def _scale(x: Interactions, report: LoadReport, given: tuple[float, ...] | None)
     detail = f"the scale {'given' if given else 'seen'} is {stated}"
     if count:
         shown = ", ".join(f"{v:g}" for v in np.sort(values[off])[:_EXAMPLES])
-        merged = " (means of merged rows among them)" if report.duplicates == "mean" else ""
+        merged = f" ({report.duplicates}s of merged rows among them)" if report.duplicates in ("mean", "sum") else ""
         detail += f"; found {shown}{merged}, such as {_pairs(x, np.isin(x.values, values[off]))}"
     return Check(name, ("error" if given else "warn") if count else "ok", count, detail)
 

@@ -9,7 +9,7 @@ import numpy as np
 from coterie.errors import DataError, ParameterError
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Duplicates = Literal["last", "first", "mean", "max", "error"]
+Duplicates = Literal["last", "first", "mean", "max", "sum", "error"]
 
 # Pairs are compared a block at a time, so that what is compared stays in the processor's cache.
 _BLOCK = 1 << 16
@@ -53,9 +53,9 @@ def compress(
     user_index, item_index : int (nnz,)
     values : float (nnz,)
     timestamps : int (nnz,) or None
-    duplicates : {"last", "first", "mean", "max", "error"}
-        As in `Interactions.from_frame`. The time of a merged row is that of the row kept; of a mean
-        or maximum it is the latest.
+    duplicates : {"last", "first", "mean", "max", "sum", "error"}
+        As in `Interactions.from_frame`. The time of a merged row is that of the row kept; of a mean,
+        maximum or sum it is the latest.
     """
     check_duplicates(duplicates)
     user_index, item_index, values = np.asarray(user_index), np.asarray(item_index), np.asarray(values)
@@ -191,6 +191,10 @@ def _merge(same: Array, values: Array, timestamps: Array | None, duplicates: Dup
             merged = np.add.reduceat(values[members].astype(np.float64), starts) / (last - starts + 1)
         case "max":
             merged = np.maximum.reduceat(values[members], starts)
+        case "sum":
+            merged = np.add.reduceat(values[members].astype(np.float64), starts)
+            if not (np.abs(merged) <= np.finfo(np.float32).max).all():
+                raise DataError("repeated rows sum to more than a number of 32 bits holds; make the ratings smaller")
         case _:  # "error" never uses what it gets: its caller raises
             merged = values[chosen]
     values[members[last]] = merged

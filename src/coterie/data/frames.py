@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from coterie.data.feedback import Weights, weights_of
 from coterie.data.findings import Findings, listed
 from coterie.data.interactions import Duplicates, Interactions
 from coterie.data.times import unix_seconds
@@ -24,6 +25,7 @@ class Columns(NamedTuple):
     item: str
     rating: str | None = None
     timestamp: str | None = None
+    behavior: str | None = None
 
     @property
     def named(self) -> list[str]:
@@ -92,9 +94,17 @@ def to_polars(frame: Any, names: Sequence[str], findings: Findings) -> pl.DataFr
 
 
 def build(
-    table: pl.DataFrame, columns: Columns, duplicates: Duplicates, findings: Findings, place: str = "row"
+    table: pl.DataFrame,
+    columns: Columns,
+    duplicates: Duplicates,
+    findings: Findings,
+    place: str = "row",
+    weights: Weights | None = None,
 ) -> Interactions:
-    """Interactions from a table; rows that cannot be used go to `findings`, named by `place` and number."""
+    """Interactions from a table; rows that cannot be used go to `findings`, named by `place` and number.
+
+    `weights` are those of the column of behaviours, where `columns` has one.
+    """
     users, items = table[columns.user], table[columns.item]
     ratings = None if columns.rating is None else _numbers(table[columns.rating])
     times = None if columns.timestamp is None else unix_seconds(table[columns.timestamp])
@@ -105,6 +115,10 @@ def build(
     if columns.rating is not None and ratings is not None:
         faults.append(("rating is missing", table[columns.rating].is_null()))
         faults.append(("rating is not a finite number", ratings.is_finite().not_().fill_null(True)))
+    if columns.behavior is not None and weights is not None:
+        weight = weights_of(table[columns.behavior], weights)
+        faults.append((f"behavior is none of {', '.join(weights)}", weight.is_null()))
+        ratings = weight if ratings is None else ratings * weight
     if columns.timestamp is not None and times is not None:
         faults.append(("timestamp cannot be read", times.is_null() & table[columns.timestamp].is_not_null()))
     bad = _report_faults(table.select(columns.named), faults, findings, place)

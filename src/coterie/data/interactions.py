@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -93,6 +93,8 @@ class Interactions:
         rating: str | None = None,
         timestamp: str | None = None,
         duplicates: Duplicates = "last",
+        behavior: str | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> Interactions:
         """Interactions from a polars, pandas or Arrow frame, with the columns named by the caller.
 
@@ -104,18 +106,27 @@ class Interactions:
         rating, timestamp : str or None
             Column of ratings (None: every value is 1), and of times (Unix seconds, a datetime, or
             ``YYYY-MM-DD HH:MM:SS`` text; None: no times).
-        duplicates : {"last", "first", "mean", "max", "error"}
+        duplicates : {"last", "first", "mean", "max", "sum", "error"}
             What becomes of several rows for one (user, item): the last in time (in row order without
-            times), the first, their mean, the largest, or an error. Merged rows are counted in a `DataWarning`.
+            times), the first, their mean, the largest, their sum, or an error. Merged rows are counted in a
+            `DataWarning`. A log of behaviours usually wants "sum".
+        behavior : str or None
+            Column of what was done, such as ``view`` or ``buy``.
+        weights : dict of str to float, or None
+            What each behaviour is worth, such as ``{"view": 1, "cart": 3, "buy": 5}``: it becomes the rating,
+            or is multiplied with the rating where there is one.
 
         Raises
         ------
         DataError
-            A column is missing or of the wrong type, an id is missing, or a rating is not finite.
+            A column is missing or of the wrong type, an id is missing, a rating is not finite, or a behaviour has
+            no weight.
         """
-        from coterie.data.readers import interactions_from_frame  # the frame's columns are the reader's business
+        from coterie.data.frames import Columns  # the frame's columns are the reader's business
+        from coterie.data.readers import interactions_from_frame
 
-        return interactions_from_frame(frame, user, item, rating, timestamp, duplicates)
+        columns = Columns(user, item, rating, timestamp, behavior)
+        return interactions_from_frame(frame, columns, weights, duplicates)
 
     @classmethod
     def from_arrays(
@@ -141,7 +152,7 @@ class Interactions:
             Finite ratings; None: every value is 1.
         timestamps : int (nnz,) or None
             Unix seconds.
-        duplicates : {"last", "first", "mean", "max", "error"}
+        duplicates : {"last", "first", "mean", "max", "sum", "error"}
             As in `from_frame`.
 
         Raises
@@ -176,7 +187,7 @@ class Interactions:
             user, item = users.ids[u : u + 1].tolist()[0], items.ids[i : i + 1].tolist()[0]
             repeats = Repeats(made.repeated, user, item, duplicates)
             if duplicates == "error":
-                raise DataError(f'{repeats.message}; choose duplicates="last", "first", "mean" or "max"')
+                raise DataError(f'{repeats.message}; choose duplicates="last", "first", "mean", "max" or "sum"')
         return cls(users, items, made.indptr, made.indices, made.values, made.timestamps), repeats
 
     def __repr__(self) -> str:
@@ -298,6 +309,36 @@ class Interactions:
         from coterie.data.merge import merge
 
         return merge(self, new)
+
+    # ---- weighing: each gives a new Interactions ----------------------------------------------------
+
+    def decayed(self, half_life: float, now: int | None = None) -> Interactions:
+        r"""With every value times :math:`2^{-a/h}`, where a is its age and h the half-life, both in days.
+
+        Parameters
+        ----------
+        half_life : float above 0
+            Days in which a rating loses half its value.
+        now : int or None
+            Unix seconds from which ages are counted; None: the latest rating has age 0. A rating that was merged of
+            several has one time (see `from_frame`), and decays by that.
+
+        Raises
+        ------
+        DataError
+            There are no timestamps.
+        """
+        from coterie.data.feedback import decayed
+
+        return replace(self, values=decayed(self, half_life, now))
+
+    def binarized(self, threshold: float | None = None) -> Interactions:
+        """With 1 for every rating, or for those of at least `threshold`, the others left out.
+
+        Users and items that have nothing left fall out of the vocabularies.
+        """
+        kept = self if threshold is None else self.select(np.asarray(self.values) >= threshold)
+        return replace(kept, values=np.ones(kept.nnz, np.float32))
 
     # ---- reducing: each gives a new Interactions -----------------------------------------------------
 

@@ -15,6 +15,7 @@ import polars as pl
 from coterie.data.compress import check_duplicates
 from coterie.data.dataset import Dataset
 from coterie.data.delimited import Delimited, Kind, header_of
+from coterie.data.feedback import Weights, checked_threshold, checked_weights
 from coterie.data.findings import Findings, OnError, listed, shorten
 from coterie.data.frames import Columns, build, column_names, is_frame, to_polars
 from coterie.data.interactions import Duplicates, Interactions
@@ -44,8 +45,12 @@ def load(
     item: Column = None,
     rating: Column = None,
     timestamp: Column = None,
+    behavior: Column = None,
+    weights: Mapping[str, float] | None = None,
     separator: str | None = None,
     duplicates: Duplicates = "last",
+    implicit: bool | float = False,
+    half_life: float | None = None,
     on_error: OnError = "raise",
     cache: bool = True,
     **options: Any,
@@ -62,10 +67,19 @@ def load(
         Columns of a single file or frame. None: the usual names (``userId``, ``movieId``, ``item_id``,
         ``rating``, ``timestamp``, ...) are recognised; without ratings every value is 1. Integers are
         positions from 0 in a file that has no header line.
+    behavior : str, int or None
+        Column of what was done, such as ``view`` or ``buy``; `weights` says what each is worth.
+    weights : dict of str to float, or None
+        As in `Interactions.from_frame`.
     separator : str or None
         Between the fields of a text file, one character or several; None: seen from the first line.
-    duplicates : {"last", "first", "mean", "max", "error"}
+    duplicates : {"last", "first", "mean", "max", "sum", "error"}
         What becomes of several rows for one (user, item), as in `Interactions.from_frame`.
+    implicit : bool or float
+        True: every rating becomes 1. A number: those of at least that become 1, the others are left out.
+        See `Interactions.binarized`.
+    half_life : float or None
+        Days in which a rating loses half its value, counted back from the latest one. See `Interactions.decayed`.
     on_error : {"raise", "skip"}
         Whether a line that cannot be used is an error, or left out and counted in `Dataset.report`.
     cache : bool
@@ -80,11 +94,12 @@ def load(
     """
     check_duplicates(duplicates)
     findings = Findings(on_error)
-    given = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+    given = {"user": user, "item": item, "rating": rating, "timestamp": timestamp, "behavior": behavior}
+    weights = checked_weights(behavior, weights)
     if is_frame(name_or_path):
         _refuse_options(options, "a frame")
         _refuse_separator(separator, "a frame")
-        dataset = _from_frame(name_or_path, given, duplicates, findings)
+        dataset = _from_frame(name_or_path, given, weights, duplicates, findings)
     elif not isinstance(name_or_path, (str, PathLike)):
         raise DataError(
             f"cannot load a {type(name_or_path).__name__}; give a name, a path, or a polars, pandas or Arrow frame"
@@ -99,19 +114,26 @@ def load(
         _refuse_options(options, "a path")
         if not path.exists():
             raise _not_there(path)
-        dataset = load_path(path, _bare_name(path), given, separator, duplicates, on_error, cache)
+        dataset = load_path(path, _bare_name(path), given, separator, duplicates, on_error, cache, weights)
     _tell(dataset)
+    if implicit is not False:
+        dataset = replace(dataset, ratings=dataset.interactions.binarized(checked_threshold(implicit)))
+    if half_life is not None:
+        dataset = replace(dataset, ratings=dataset.interactions.decayed(half_life))
     return dataset
 
 
 def interactions_from_frame(
-    frame: Any, user: str, item: str, rating: str | None, timestamp: str | None, duplicates: Duplicates
+    frame: Any,
+    columns: Columns,
+    weights: Mapping[str, float] | None,
+    duplicates: Duplicates,
 ) -> Interactions:
     """See `Interactions.from_frame`."""
     check_duplicates(duplicates)
     findings = Findings()
-    columns = Columns(user, item, rating, timestamp).checked()
-    made = build(to_polars(frame, columns.named, findings), columns, duplicates, findings)
+    columns, weights = columns.checked(), checked_weights(columns.behavior, weights)
+    made = build(to_polars(frame, columns.named, findings), columns, duplicates, findings, weights=weights)
     for message in findings.report("", {}).warnings:
         warnings.warn(message, DataWarning, stacklevel=3)
     return made
@@ -139,11 +161,12 @@ def _known(name: str, duplicates: Duplicates, on_error: OnError, cache: bool, op
 def load_path(
     path: Path,
     name: str,
-    given: Mapping[str, Column] = dict.fromkeys(USUAL_NAMES),
+    given: Mapping[str, Column] = dict.fromkeys(Columns._fields),
     separator: str | None = None,
     duplicates: Duplicates = "last",
     on_error: OnError = "raise",
     cache: bool = True,
+    weights: Weights | None = None,
 ) -> Dataset:
     """A dataset called `name` from a folder, zip or file, by way of the store; as `load`, but without warnings."""
     findings = Findings(on_error)
@@ -163,7 +186,7 @@ def load_path(
         files, only = [path], source
 
         def read() -> Dataset:
-            return _from_file(only, name, given, separator, duplicates, findings)
+            return _from_file(only, name, given, weights, separator, duplicates, findings)
 
     if not cache:
         return read()
@@ -173,6 +196,7 @@ def load_path(
         "kind": "file",
         "name": name,
         "columns": dict(given),
+        "weights": weights,
         "separator": separator,
         "duplicates": duplicates,
         "on_error": findings.on_error,
@@ -185,6 +209,7 @@ def _from_file(
     source: Source,
     name: str,
     given: Mapping[str, Column],
+    weights: Weights | None,
     separator: str | None,
     duplicates: Duplicates,
     findings: Findings,
@@ -206,7 +231,7 @@ def _from_file(
     if not len(table) and not findings.skipped:
         raise DataError(f"{source.name} has no rows of ratings")
     rows = len(table)
-    ratings = build(table, columns, duplicates, findings, place)
+    ratings = build(table, columns, duplicates, findings, place, weights)
     return Dataset(ratings, None, name, findings.report(str(path), {"ratings": rows}))
 
 
@@ -219,7 +244,7 @@ def _from_text(
     names = header_of(source, separator)
     header = None
     if source.file_name.removesuffix(".gz").endswith(_HEADERLESS) and set(given.values()) == {None}:
-        given = {**given} | dict(zip(given, range(len(names)), strict=False))
+        given = {**given} | dict(zip(USUAL_NAMES, range(len(names)), strict=False))
     positions = [column for column in given.values() if isinstance(column, int)]
     if positions:
         if any(isinstance(column, str) for column in given.values()):
@@ -240,13 +265,17 @@ def _from_text(
         kinds[columns.rating] = "number"
     if columns.timestamp is not None:
         kinds[columns.timestamp] = "time"
+    if columns.behavior is not None:
+        kinds[columns.behavior] = "text"
     return Delimited(source, separator, kinds, header).read(findings), columns
 
 
-def _from_frame(frame: Any, given: dict[str, Column], duplicates: Duplicates, findings: Findings) -> Dataset:
+def _from_frame(
+    frame: Any, given: dict[str, Column], weights: Weights | None, duplicates: Duplicates, findings: Findings
+) -> Dataset:
     columns = _choose(column_names(frame), given, "the frame", findings)
     table = to_polars(frame, columns.named, findings)
-    ratings = build(table, columns, duplicates, findings)
+    ratings = build(table, columns, duplicates, findings, weights=weights)
     return Dataset(ratings, None, "frame", findings.report("a frame", {"ratings": len(table)}))
 
 
@@ -257,8 +286,8 @@ def _choose(names: Sequence[str], given: Mapping[str, Column], what: str, findin
     """The columns that the caller named, or that have a usual name."""
     plain = {name.strip().lower().replace("_", ""): name for name in reversed(names)}
     chosen: dict[str, str | None] = {}
-    for role, usual in USUAL_NAMES.items():
-        wanted = given[role]
+    for role, wanted in given.items():
+        usual = USUAL_NAMES.get(role, ())
         if wanted is not None and wanted not in names:
             raise DataError(f"there is no column {wanted!r}; {what} has {listed(names)}")
         chosen[role] = str(wanted) if wanted is not None else next((plain[u] for u in usual if u in plain), None)
@@ -268,9 +297,17 @@ def _choose(names: Sequence[str], given: Mapping[str, Column], what: str, findin
                 f"which column holds the {role}s? {what} has {listed(names)}; "
                 "name the columns with user=..., item=..., and where there are any rating=..., timestamp=..."
             )
-    columns = Columns(str(chosen["user"]), str(chosen["item"]), chosen["rating"], chosen["timestamp"]).checked()
+    columns = Columns(
+        str(chosen["user"]), str(chosen["item"]), chosen["rating"], chosen["timestamp"], chosen["behavior"]
+    )
+    columns = columns.checked()
     unused = [name for name in names if name not in columns.named]
-    if chosen["rating"] is None and unused and not any(isinstance(v, int) for v in given.values()):
+    if (
+        columns.rating is None
+        and columns.behavior is None
+        and unused
+        and not any(isinstance(v, int) for v in given.values())
+    ):
         findings.warnings.append(
             f"No column was taken for ratings, so every value is 1; not used: {listed(unused)} (rating=... names one)."
         )
@@ -299,8 +336,8 @@ def _refuse_options(options: Mapping[str, Any], what: str) -> None:
     """Options that `load` does not know are for known names only."""
     for name, value in options.items():
         raise ParameterError(
-            f"{name}={value!r} is no option for {what}; there are user, item, rating, timestamp, separator, "
-            "duplicates, on_error and cache"
+            f"{name}={value!r} is no option for {what}; there are user, item, rating, timestamp, behavior, weights, "
+            "separator, duplicates, implicit, half_life, on_error and cache"
         )
 
 
