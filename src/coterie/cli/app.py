@@ -22,7 +22,7 @@ from coterie.models.registry import MODELS
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
     "Look": [similar.similar],
-    "Recommend": [models.fit, models.recommend, models.predict, models.explain, compare.compare],
+    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain, compare.compare],
 }
 # Errors leave with 1, usage errors with 2 (typer's choice), an interrupt with what shells expect of it.
 _FAILED, _INTERRUPTED = 1, 130

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions
+from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, NewDataArgument
 from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr, stdout, working
 
 if TYPE_CHECKING:
@@ -61,6 +61,35 @@ def fit(
     document = {**_about(fitted), "data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder)}
     shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
     out.show(document, cell(f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s and saved to {folder}"))
+
+
+def update(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A fitted model, from `coterie fit`.")],
+    data: NewDataArgument,
+    out: Output,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FOLDER", help="Where the updated model goes; else where it was."),
+    ] = None,
+) -> None:
+    """Let a fitted model take in new ratings, of new users or of old ones."""
+    import coterie as ct
+
+    new = data.load().interactions
+    with working(f"Updating {folder}"):
+        model = ct.load_model(folder)
+        before = model.train_
+        model.update(new).save(output or folder)
+    after = model.train_
+    added = {
+        "users": after.n_users - before.n_users,
+        "items": after.n_items - before.n_items,
+        "ratings": after.nnz - before.nnz,
+    }
+    news = ", ".join(counted(number, f"new {what.removesuffix('s')}") for what, number in added.items())
+    replaced = new.nnz - added["ratings"]
+    words = cell(f"{_label(model)}: {news}, {counted(replaced, 'rating')} replaced; saved to {output or folder}")
+    out.show({**_about(model), "added": added, "replaced": replaced, "folder": str(output or folder)}, words)
 
 
 def recommend(
