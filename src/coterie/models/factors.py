@@ -174,16 +174,16 @@ class FactorModel(Recommender):
 
     def _grow_items(self, n: int) -> None:
         """Rows of zeros for new items."""
-        self.item_factors_ = _grown(self.item_factors_, n)
+        self.item_factors_ = grown(self.item_factors_, n)
         if self._has_biases:
-            self.item_biases_ = _grown(self.item_biases_, n)
+            self.item_biases_ = grown(self.item_biases_, n)
 
     def _fold_in_users(self, merged: Interactions, users: Array) -> None:
         factors, offsets = self._fold_in(merged.to_scipy()[users])
-        self.user_factors_ = _grown(self.user_factors_, merged.n_users)
+        self.user_factors_ = grown(self.user_factors_, merged.n_users)
         self.user_factors_[users] = factors
         if offsets is not None:
-            self.user_offsets_ = _grown(self.user_offsets_, merged.n_users)
+            self.user_offsets_ = grown(self.user_offsets_, merged.n_users)
             self.user_offsets_[users] = offsets
 
 
@@ -196,7 +196,7 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
     return products
 
 
-def _grown(array: Array, n: int) -> Array:
+def grown(array: Array, n: int) -> Array:
     """A copy with zeros appended up to n rows."""
     larger = np.zeros((n, *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
