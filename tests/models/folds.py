@@ -1,4 +1,4 @@
-"""MovieLens 100K in the five folds on which accuracies are commonly published."""
+"""MovieLens 100K and 1M in the five folds on which accuracies are commonly published."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ from coterie.data.vocabulary import Vocabulary
 from coterie.models.base import Recommender
 
 
-def folds(folder: Path) -> Iterator[tuple[Interactions, pl.DataFrame]]:
+def ratings(folder: Path, edition: str) -> pl.DataFrame:
+    """`user, item, rating` in file order; `edition` is "ml-100k" or "ml-1m"."""
+    if edition == "ml-1m":
+        lines = pl.read_csv(folder / edition / "ratings-no-timestamps.csv")
+    else:
+        lines = pl.read_csv(folder / edition / "u.data", separator="\t", has_header=False).drop("column_4")
+    return lines.rename(dict(zip(lines.columns, ("user", "item", "rating"), strict=True)))
+
+
+def folds(folder: Path, edition: str = "ml-100k") -> Iterator[tuple[Interactions, pl.DataFrame]]:
     """Training data and held-out `user, item, rating`: file order shuffled with seed 0, five consecutive parts."""
-    names = ["user", "item", "rating", "timestamp"]
-    lines = pl.read_csv(folder / "ml-100k" / "u.data", separator="\t", has_header=False, new_columns=names)
-    users, items = (Vocabulary(lines[name].unique().sort(), name) for name in names[:2])
+    lines = ratings(folder, edition)
+    users, items = (Vocabulary(lines[name].unique().sort(), name) for name in ("user", "item"))
     order = np.arange(len(lines))
     np.random.RandomState(0).shuffle(order)
     for part in np.array_split(order, 5):
@@ -26,10 +34,10 @@ def folds(folder: Path) -> Iterator[tuple[Interactions, pl.DataFrame]]:
         yield Interactions.from_arrays(users, items, rows, columns, train["rating"].to_numpy()), lines[part]
 
 
-def cross_validated(make: Callable[[], Recommender], folder: Path) -> tuple[float, float]:
+def cross_validated(make: Callable[[], Recommender], folder: Path, edition: str = "ml-100k") -> tuple[float, float]:
     """RMSE and MAE, means over the folds."""
     errors = []
-    for train, held_out in folds(folder):
+    for train, held_out in folds(folder, edition):
         predicted = make().fit(train).predict(held_out["user"], held_out["item"])
         error = predicted.astype(np.float64) - held_out["rating"].to_numpy()
         errors.append((np.sqrt((error**2).mean()), np.abs(error).mean()))
