@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from coterie.data.readers import load as load
     from coterie.data.vocabulary import Vocabulary as Vocabulary
     from coterie.evaluation.leaderboard import compare as compare
+    from coterie.models.als import ALS as ALS
     from coterie.models.base import Recommender as Recommender
     from coterie.models.baselines import BiasBaseline as BiasBaseline
     from coterie.models.baselines import Popularity as Popularity
     from coterie.models.baselines import Random as Random
     from coterie.models.explanation import Explanation as Explanation
+    from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.registry import load_model as load_model
     from coterie.models.user_knn import UserKNN as UserKNN
@@ -39,6 +41,8 @@ _PUBLIC = {
     "BiasBaseline": "coterie.models.baselines",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
+    "ALS": "coterie.models.als",
+    "ImplicitALS": "coterie.models.implicit_als",
     "load_model": "coterie.models.registry",
     "compare": "coterie.evaluation.leaderboard",
 }

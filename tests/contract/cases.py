@@ -12,11 +12,13 @@ import numpy as np
 import polars as pl
 import pytest
 import scipy.sparse
+from polars.testing import assert_frame_equal
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.models.base import Recommender
+from coterie.models.factors import FactorModel
 from coterie.models.registry import MODELS, model_class
 
 _NEIGHBORS: list[dict[str, Any]] = [
@@ -36,6 +38,8 @@ _NEIGHBORS: list[dict[str, Any]] = [
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "random": [{"random_state": 7}],
     "user-knn": _NEIGHBORS,
+    "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
+    "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],
 }
 
@@ -98,6 +102,22 @@ def catalog(text: bool = False) -> Catalog:
 def fitted(case: Case, text: bool = False) -> Recommender:
     """The model of a case, fitted once on the small world. Tests must not change it."""
     return make(case).fit(world(text), catalog(text))
+
+
+def by_products(case: Case) -> bool:
+    """Whether scores are matrix products, whose last digits depend on how much is multiplied together."""
+    return issubclass(model_class(case[0]), FactorModel)
+
+
+def assert_same(case: Case, found: Any, expected: Any) -> None:
+    """Equal tables or arrays of scores; those made by products up to rounding."""
+    if isinstance(found, np.ndarray):
+        rtol, atol = (1e-4, 1e-5) if by_products(case) else (1e-5, 0)
+        np.testing.assert_allclose(found, expected, rtol=rtol, atol=atol)
+    elif by_products(case):
+        assert_frame_equal(found, expected, check_exact=False, rel_tol=1e-4, abs_tol=1e-5)
+    else:
+        assert_frame_equal(found, expected, check_exact=True)
 
 
 def profile_of(x: Interactions, user: int) -> dict[Any, float]:

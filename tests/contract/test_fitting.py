@@ -14,7 +14,18 @@ import coterie as ct
 from coterie.data.interactions import Interactions
 from coterie.errors import NotFittedError, ParameterError
 from coterie.models.registry import load_model, model_class
-from tests.contract.cases import Case, catalog, each_case, each_model, fitted, make, profile_of, state, world
+from tests.contract.cases import (
+    Case,
+    assert_same,
+    catalog,
+    each_case,
+    each_model,
+    fitted,
+    make,
+    profile_of,
+    state,
+    world,
+)
 
 
 @each_case
@@ -120,7 +131,7 @@ def test_several_callers_at_once_get_what_one_gets(case: Case) -> None:
     with ThreadPoolExecutor(4) as pool:  # the first calls, so that whatever is made lazily is made in a crowd
         tables = list(pool.map(model.recommend_for, profiles))
     for table, profile in zip(tables, profiles, strict=True):
-        assert_frame_equal(table, fitted(case).recommend_for(profile).drop("title"), check_exact=True)
+        assert_same(case, table, fitted(case).recommend_for(profile).drop("title"))
 
 
 @pytest.mark.parametrize("text", [False, True], ids=["int", "str"])

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from coterie.errors import CapabilityError, ParameterError, UnknownIdError
-from tests.contract.cases import SILENT_USER, Case, each_case, each_model, fitted, profile_of, world
+from tests.contract.cases import SILENT_USER, Case, assert_same, each_case, each_model, fitted, profile_of, world
 
 # ---- ratings ---------------------------------------------------------------------------------------------
 
@@ -32,9 +31,9 @@ def test_predictions_are_ratings_or_refused(case: Case) -> None:
     assert np.ptp(predicted) > 0.5
     # in any order, alone or together, all at once or a few
     order = np.random.default_rng(0).permutation(len(users))
-    np.testing.assert_allclose(model.predict(users[order], items[order]), predicted[order], rtol=1e-5)
+    assert_same(case, model.predict(users[order], items[order]), predicted[order])
     few = order[:6]
-    np.testing.assert_allclose(model.predict(users[few], items[few]), predicted[few], rtol=1e-5)
+    assert_same(case, model.predict(users[few], items[few]), predicted[few])
     assert model.predict([], []).shape == (0,)
 
 
@@ -160,7 +159,7 @@ def test_similar_items_are_others_nearest_first(case: Case) -> None:
         seen += 1
     assert seen >= x.n_items - 1  # all but the item that nobody rated
     one = model.similar_items(items[0], 4)
-    assert_frame_equal(one, table.filter(pl.col("item") == items[0]), check_exact=True)
+    assert_same(case, one, table.filter(pl.col("item") == items[0]))
     assert model.similar_items([]).schema == table.schema
     assert len(model.similar_items(items[0], 1000)) <= x.n_items - 1
     with pytest.raises(UnknownIdError, match="unknown item 4"):

@@ -40,11 +40,6 @@ SCORE_COLUMNS = 2 * LANES
 _compiled = not bool(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"))
 
 
-def padded(n: int) -> int:
-    """n, rounded up to whole vectors."""
-    return -(-n // LANES) * LANES
-
-
 def _tile(rows: int, vectors: int, mode: str) -> Any:
     """An intrinsic on addresses: (left, left step, right, right step, count, out, out step); steps in numbers."""
 

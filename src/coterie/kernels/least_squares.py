@@ -1,0 +1,180 @@
+"""Regularised least squares, one small system a row: what alternating least squares and folding in are made of.
+
+For each row u with entries a, each of a column j(a) and a value v_a, the x that minimises
+
+    sum_a w_a (t_a / w_a - o_j - x.y_j)^2  +  x.B x  +  ridge_u |x|^2,    w_a = w0 + w1 v_a,  t_a = t0 + t1 v_a,
+
+that is (B + sum_a w_a y_j y_j' + ridge_u I) x = sum_a (t_a - w_a o_j) y_j. Ratings have w = 1, t = v; confidences
+of an implicit model w = alpha v, t = 1 + alpha v and B = sum over all columns y y'.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from coterie.errors import DivergenceError
+from coterie.kernels.parallel import run_blocks
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Solver = Literal["cholesky", "cg", "ials++"]
+
+# Up to this many rows NumPy answers, so that serving one person never waits for a compiler.
+_FEW_ROWS = 16
+# Rows a task; popular items make long rows, so tasks are small.
+_TASK = 256
+
+
+class System(NamedTuple):
+    """What all rows share.
+
+    Attributes
+    ----------
+    fixed : float32 (n_columns, k)
+        y_j in the rows.
+    weight, target : (float, float)
+        (w0, w1) and (t0, t1).
+    base : float32 (k, k) or None
+        B, symmetric.
+    offsets : float32 (n_columns,) or None
+        o_j.
+    """
+
+    fixed: Array
+    weight: tuple[float, float] = (1.0, 0.0)
+    target: tuple[float, float] = (0.0, 1.0)
+    base: Array | None = None
+    offsets: Array | None = None
+
+    def few(self, indptr: Array, indices: Array, values: Array, ridge: Array) -> Array:
+        """The solutions of a few rows, float32 (n, k), by NumPy alone. Rows without entries are zero."""
+        n, k = len(indptr) - 1, self.fixed.shape[1]
+        out = np.zeros((n, k), np.float32)
+        for row in range(n):
+            part = slice(indptr[row], indptr[row + 1])
+            if part.start == part.stop:
+                continue
+            matrix, right, _ = self.equations(indices[part], values[part], float(ridge[row]))
+            try:
+                out[row] = np.linalg.solve(matrix, right)
+            except np.linalg.LinAlgError:
+                raise _singular(row) from None
+        return out
+
+    def equations(self, columns: Array, values: Array, ridge: float) -> tuple[Array, Array, Array]:
+        """One row's matrix (k, k), right side (k,), and that side's share of each entry, as coefficients of y_j."""
+        y = self.fixed[columns]
+        weights = np.float32(self.weight[0]) + np.float32(self.weight[1]) * values
+        coefficients = np.float32(self.target[0]) + np.float32(self.target[1]) * values
+        if self.offsets is not None:
+            coefficients = coefficients - weights * self.offsets[columns]
+        matrix = (y * weights[:, None]).T @ y if self.weight != (1.0, 0.0) else y.T @ y
+        if self.base is not None:
+            matrix = matrix + self.base
+        matrix[np.diag_indices(len(matrix))] += np.float32(ridge)
+        return matrix, coefficients @ y, coefficients
+
+
+def solve_rows(system: System, indptr: Array, indices: Array, values: Array, ridge: Array) -> Array:
+    """The solutions of all rows, float32 (n, k).
+
+    Parameters
+    ----------
+    system : System
+    indptr, indices, values : compressed rows of the entries
+    ridge : float32 (n,)
+
+    Raises
+    ------
+    DivergenceError
+        A row's equations have no unique solution: fewer entries than unknowns and no ridge.
+    """
+    if len(indptr) - 1 <= _FEW_ROWS:
+        return system.few(indptr, indices, values, ridge)
+    wide = pad_system(system)
+    out = np.zeros((len(indptr) - 1, wide.fixed.shape[1]), np.float32)
+    half_sweep(wide, indptr, indices, values, ridge, out)
+    return np.ascontiguousarray(out[:, : system.fixed.shape[1]])
+
+
+def padded(n: int) -> int:
+    """n, rounded up to whole vectors of this machine."""
+    from coterie.kernels.tiles import LANES
+
+    return -(-n // LANES) * LANES
+
+
+def pad_system(system: System) -> System:
+    """The same system with zero columns up to whole vectors."""
+    k = system.fixed.shape[1]
+    extra = padded(k) - k
+    fixed = np.ascontiguousarray(np.pad(system.fixed, ((0, 0), (0, extra))), np.float32)
+    base = None if system.base is None else np.pad(system.base, ((0, extra), (0, extra))).astype(np.float32)
+    return system._replace(fixed=fixed, base=base)
+
+
+class Progress(NamedTuple):
+    """What half a sweep came to, summed over rows: `squares` of (t_a - w_a o_j), and the `gain` over x = 0, by
+    which ``sum_a (...) + x.Bx + ridge |x|^2`` is smaller than with x = 0."""
+
+    squares: float
+    gain: float
+
+
+def half_sweep(
+    system: System,
+    indptr: Array,
+    indices: Array,
+    values: Array,
+    ridge: Array,
+    out: Array,
+    solver: Solver = "cholesky",
+    steps: int = 3,
+    block: int = 32,
+) -> Progress:
+    """Solve every row into `out` (n, k), or bring it closer; `system` and `out` padded to whole vectors.
+
+    Parameters
+    ----------
+    solver : {"cholesky", "cg", "ials++"}
+        Exact solutions; or, from what `out` holds, `steps` steps of conjugate gradients; or one exact solution for
+        each `block` of unknowns in turn, given the others.
+
+    Raises
+    ------
+    DivergenceError
+        As `solve_rows`.
+    """
+    from coterie.kernels import least_squares_loops as loops
+
+    n, k = out.shape
+    base = np.zeros((k, k), np.float32) if system.base is None else system.base
+    offsets = np.zeros(1, np.float32) if system.offsets is None else system.offsets
+    scalars = np.array([*system.weight, *system.target], np.float32)
+    plain, free = system.weight == (1.0, 0.0), system.base is None
+
+    def work(start: int, stop: int) -> tuple[float, float]:
+        sums = np.zeros(2)
+        rows = (indptr[start : stop + 1], indices, values, system.fixed, base, ridge[start:stop], offsets, scalars)
+        part = out[start:stop]
+        failed = -1
+        if solver == "cg":
+            loops.refine_rows(*rows, steps, part, sums)
+        elif solver == "ials++":
+            failed = loops.solve_blocks(*rows, padded(block), part, sums)
+        else:
+            failed = loops.solve_range(*rows, plain, free, part, sums)
+        if failed >= 0:
+            raise _singular(start + failed)
+        return float(sums[0]), float(sums[1])
+
+    parts = np.array(run_blocks(work, n, _TASK)).reshape(-1, 2)
+    return Progress(*map(float, parts.sum(axis=0)))
+
+
+def _singular(row: int) -> DivergenceError:
+    return DivergenceError(
+        f"row {row} has fewer ratings than unknowns and nothing to choose between solutions; "
+        "choose a regularization above 0 or fewer factors"
+    )

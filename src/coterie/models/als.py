@@ -1,0 +1,150 @@
+"""Matrix factorisation of ratings by alternating least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions, Rows
+from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
+from coterie.models.factors import FactorModel, pair_products
+from coterie.models.fold_in import LeastSquaresFoldIn
+from coterie.models.parameters import Range
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(eq=False)
+class ALS(FactorModel):
+    r"""Factors of users and items whose products are the ratings, by alternating least squares.
+
+    Minimises over the ratings that there are
+
+    .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2 + \lambda \sum_u n_u \left(\|p_u\|^2 + b_u^2\right)
+              + \lambda \sum_i n_i \left(\|q_i\|^2 + b_i^2\right), \qquad
+              \hat r_{ui} = \mu + b_u + b_i + p_u^\top q_i
+
+    with :math:`n_u, n_i` the numbers of ratings (`count_weighted`; Zhou et al., equation 2), or 1 for the plain
+    :math:`\lambda \|\cdot\|^2`. Without `biases`, :math:`\hat r_{ui} = p_u^\top q_i`. With the users fixed, each item's
+    factors are the solution of a small least-squares problem of its own, and the other way round:
+
+    .. math:: p_u = \Big(\sum_{i \in I_u} q_i q_i^\top + \lambda n_u I\Big)^{-1} \sum_{i \in I_u} r_{ui} q_i
+
+    (Zhou et al., section 3.1; with biases, :math:`(p_u, b_u)` jointly against :math:`(q_i, 1)` and
+    :math:`r_{ui} - \mu - b_i`). A sweep solves all items, then all users; each solution is exact, so the objective
+    never rises. The last step gives the users, so a stranger's factors follow from their profile by the same formula,
+    and `explain` takes a rating apart into what each rating of the profile adds to it.
+
+    `update` folds in changed and new users, and solves the items that changed or are new once against the users; it
+    is not a refit, which would let all others move too.
+
+    Attributes
+    ----------
+    item_factors_ : float32 (n_items, n_factors)
+    user_factors_ : float32 (n_users, n_factors)
+    item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+        :math:`b_i`, and :math:`\mu + b_u`; only with `biases`.
+    objective_ : float64 (n_iterations,)
+        The objective after each sweep.
+    held_out_rmse_ : float64 (n_iterations,)
+        Where `fit` was given `validation`.
+
+    Raises
+    ------
+    DivergenceError
+        Without regularization, somebody has fewer ratings than there are unknowns.
+
+    References
+    ----------
+    Y. Zhou, D. Wilkinson, R. Schreiber and R. Pan, "Large-scale parallel collaborative filtering for the Netflix
+    Prize", AAIM 2008.
+    Y. Koren, R. Bell and C. Volinsky, "Matrix factorization techniques for recommender systems", Computer 42(8), 2009.
+    """
+
+    name: ClassVar[str] = "als"
+    predicts_ratings = True
+    learns_in_sweeps = True
+    n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(8, 128), log=True)] = 32
+    regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-3, 1), log=True)] = 0.1
+    count_weighted: Annotated[bool, Range(help="λ counts once for every rating (Zhou et al.), not once a row")] = True
+    biases: Annotated[bool, Range(help="also a mean, and a bias for each user and item")] = True
+    n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over items and users", search=(5, 40))] = 15
+    random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
+
+    def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
+        d, width = self.n_factors, padded(self.n_factors + self.biases)
+        users, items = np.zeros((train.n_users, width), np.float32), np.zeros((train.n_items, width), np.float32)
+        mean = train.mean if self.biases else 0.0
+        start = np.random.default_rng(self.random_state).standard_normal((train.n_items, d), np.float32)
+        items[:, :d] = start * np.float32(0.1 if self.biases else (abs(train.mean) or 1.0) / d)
+        by_user, by_item = train.rows("users"), train.rows("items")
+        self._solve(by_user, items, mean, users)
+
+        def predict(user: Array, item: Array) -> Array:
+            biases = mean + users[user, d] + items[item, d] if self.biases else 0.0
+            return pair_products(users[:, :d], items[:, :d], user, item) + biases
+
+        for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}, predict=predict):
+            self._solve(by_item, users, mean, items)
+            done = self._solve(by_user, items, mean, users)
+            penalty = np.einsum("ij,ij,i->", items, items, self._ridge(train.item_counts), dtype=np.float64)
+            sweep.objective = done.squares - done.gain + float(penalty)
+        self.user_factors_, self.item_factors_ = users[:, :d].copy(), items[:, :d].copy()
+        if self.biases:
+            self.mean_ = mean
+            self.user_offsets_, self.item_biases_ = users[:, d] + np.float32(mean), items[:, d].copy()
+
+    def _solve(self, rows: Rows, others: Array, mean: float, out: Array) -> Progress:
+        """Solve one side, given the other; a bias is the factor of a column of ones on the other side."""
+        d, offsets = self.n_factors, None
+        if self.biases:
+            offsets = others[:, d] + np.float32(mean)
+            others = others.copy()
+            others[:, d] = 1
+        ridge = self._ridge(np.diff(rows.indptr))
+        return half_sweep(System(others, offsets=offsets), *rows, ridge, out)
+
+    def _ridge(self, counts: Array) -> Array:
+        scale = counts if self.count_weighted else np.ones(len(counts))
+        return (self.regularization * scale).astype(np.float32)
+
+    # ---- people ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _folding(self) -> LeastSquaresFoldIn:
+        offsets = self.item_biases_ + np.float32(self.mean_) if self.biases else None
+        return LeastSquaresFoldIn(System(self.item_factors_, offsets=offsets), self._ridge)
+
+    def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
+        factors, biases = self._folding(profiles)
+        return factors, None if biases is None else biases + np.float32(self.mean_)
+
+    def _contributions(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
+        parts = self._folding.contributions(profile, self.item_factors_[item])
+        base = self.mean_ + float(self.item_biases_[item]) if self.biases else 0.0
+        about = "on top of how the item is rated" if self.biases else "in all"
+        return base, parts, f"What each of {len(parts)} ratings adds, {about}, by the equations that gave the factors."
+
+    # ---- taking in what is new ---------------------------------------------------------------------
+
+    def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
+        super()._update(merged, changed_users, changed_items)  # users first, by the items that are known
+        rows = merged.to_scipy()[:, changed_items].tocsc()
+        users, offsets = self.user_factors_, None
+        if self.biases:
+            users, offsets = np.hstack([users, np.ones((len(users), 1), np.float32)]), self.user_offsets_
+        ridge = self._ridge(np.diff(rows.indptr))
+        solved = solve_rows(System(users, offsets=offsets), rows.indptr, rows.indices, rows.data, ridge)
+        self.item_factors_[changed_items] = solved[:, : self.n_factors]
+        if self.biases:
+            self.item_biases_[changed_items] = solved[:, self.n_factors]
+        self._forget_derived()
+        self._fold_in_users(merged, np.arange(merged.n_users))  # all of them, by the items as they now are

@@ -1,0 +1,129 @@
+"""What holds of every model that learns in sweeps: its trace, Ctrl-C, checkpoints."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from coterie.errors import ArtifactError, CapabilityError
+from coterie.models.registry import model_class
+from coterie.models.training import Sweep, Training
+from tests.contract.cases import CASES, Case, each_model, label, make, state, world
+
+SWEEPING = [case for case in CASES if model_class(case[0]).learns_in_sweeps]
+each_sweeping = pytest.mark.parametrize("case", SWEEPING, ids=label)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, sweeps: int, how: Any) -> None:
+    """Have `how()` called in the middle of the sweep with this number."""
+    plain = Training.sweeps
+
+    def stopping(self: Training, *args: Any, **more: Any) -> Iterator[Sweep]:
+        for sweep in plain(self, *args, **more):
+            if sweep.number == sweeps:
+                how()
+            yield sweep
+
+    monkeypatch.setattr(Training, "sweeps", stopping)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def crash() -> None:
+    raise RuntimeError("the power went")
+
+
+@each_sweeping
+def test_the_objective_is_traced(case: Case) -> None:
+    model = make(case).fit(world())
+    trace = model.objective_  # type: ignore[attr-defined]
+    assert trace.dtype == np.float64
+    assert len(trace) >= 2
+    assert np.isfinite(trace).all()
+    assert not hasattr(model, "held_out_rmse_")
+
+
+@each_sweeping
+def test_held_out_ratings_are_watched_and_teach_nothing(case: Case) -> None:
+    x = world()
+    chance = np.random.default_rng(0).random(x.nnz) < 0.2
+    train, rest = x.select(~chance, keep_vocabularies=True), x.select(chance)  # of fewer users and items
+    if not make(case).predicts_ratings:
+        with pytest.raises(CapabilityError, match="without validation"):
+            make(case).fit(train, validation=rest)
+        return
+    watched, alone = make(case).fit(train, validation=rest), make(case).fit(train)
+    trace = watched.held_out_rmse_  # type: ignore[attr-defined]
+    assert trace.shape == alone.objective_.shape  # type: ignore[attr-defined]
+    learned = state(watched)
+    del learned["held_out_rmse_"]
+    assert learned == state(alone)
+    pairs = rest.users.ids[rest.user_index], rest.items.ids[rest.indices]
+    last = np.sqrt(((alone.predict(*pairs) - rest.values) ** 2).mean())
+    assert trace[-1] == pytest.approx(last, rel=0.1)  # before what is done once, after the sweeps
+
+
+@each_sweeping
+def test_ctrl_c_leaves_the_model_of_the_sweeps_done(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    earlier = signal.getsignal(signal.SIGINT)
+    whole = len(make(case).fit(world()).objective_)  # type: ignore[attr-defined]
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1, interrupt)
+        model = make(case)
+        with pytest.raises(KeyboardInterrupt, match=f"{type(model).__name__} was interrupted; it is fitted"):
+            model.fit(world())
+    assert len(model.objective_) == 2 < whole  # type: ignore[attr-defined]
+    assert len(model.recommend(world().users.ids.tolist()))
+    assert signal.getsignal(signal.SIGINT) is earlier
+
+
+@each_sweeping
+def test_a_fit_cut_off_goes_on_to_the_same_bytes(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "checkpoint"
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1, crash)
+        with pytest.raises(RuntimeError, match="the power went"):
+            make(case).fit(world(), checkpoint=folder)
+    started: list[int] = []
+    with monkeypatch.context() as patch:
+        plain = Training.sweeps
+
+        def counting(self: Training, *args: Any, **more: Any) -> Iterator[Sweep]:
+            for sweep in plain(self, *args, **more):
+                started.append(sweep.number)
+                yield sweep
+
+        patch.setattr(Training, "sweeps", counting)
+        resumed = make(case).fit(world(), checkpoint=folder)
+    assert started[0] == 1
+    assert state(resumed) == state(make(case).fit(world()))
+    assert state(make(case).fit(world(), checkpoint=folder)) == state(resumed)  # nothing was left to do
+
+
+@each_sweeping
+def test_a_checkpoint_of_something_else_is_refused(case: Case, tmp_path: Path) -> None:
+    make(case).fit(world(), checkpoint=tmp_path / "checkpoint")
+    with pytest.raises(ArtifactError, match="is of other data"):
+        make(case).fit(world(seed=1), checkpoint=tmp_path / "checkpoint")
+    changed = make(case)
+    changed.random_state = 5  # type: ignore[attr-defined]
+    with pytest.raises(ArtifactError, match="random_state"):
+        changed.fit(world(), checkpoint=tmp_path / "checkpoint")
+
+
+@each_model
+def test_models_that_learn_at_once_have_no_sweeps_to_watch(case: Case, tmp_path: Path) -> None:
+    model = make(case)
+    if not model.learns_in_sweeps:
+        for more in ({"validation": world()}, {"checkpoint": tmp_path / "checkpoint"}):
+            with pytest.raises(CapabilityError, match=f"{type(model).__name__} does not learn in sweeps"):
+                model.fit(world(), **more)  # type: ignore[arg-type]
+        assert not list(tmp_path.iterdir())
