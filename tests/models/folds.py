@@ -18,7 +18,7 @@ def ratings(folder: Path, edition: str) -> pl.DataFrame:
     if edition == "ml-1m":
         lines = pl.read_csv(folder / edition / "ratings-no-timestamps.csv")
     else:
-        lines = pl.read_csv(folder / edition / "u.data", separator="\t", has_header=False).drop("column_4")
+        lines = pl.read_csv(folder / edition / "u.data", separator="\t", has_header=False)[:, :3]
     return lines.rename(dict(zip(lines.columns, ("user", "item", "rating"), strict=True)))
 
 
