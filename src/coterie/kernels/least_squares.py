@@ -22,6 +22,8 @@ Solver = Literal["cholesky", "cg", "ials++"]
 
 # Up to this many rows NumPy answers, so that serving one person never waits for a compiler.
 _FEW_ROWS = 16
+# A pivot is rounding, and the system has no unique solution, where it is at most this share of its diagonal entry.
+UNCERTAIN = 2e-7
 # Rows a task; popular items make long rows, so tasks are small.
 _TASK = 256
 
@@ -39,6 +41,8 @@ class System(NamedTuple):
         B, symmetric.
     offsets : float32 (n_columns,) or None
         o_j.
+    unknowns : int or None
+        Columns of `fixed` that are real, where the rest is padding.
     """
 
     fixed: Array
@@ -46,6 +50,7 @@ class System(NamedTuple):
     target: tuple[float, float] = (0.0, 1.0)
     base: Array | None = None
     offsets: Array | None = None
+    unknowns: int | None = None
 
     def few(self, indptr: Array, indices: Array, values: Array, ridge: Array) -> Array:
         """The solutions of a few rows, float32 (n, k), by NumPy alone. Rows without entries are zero."""
@@ -56,11 +61,19 @@ class System(NamedTuple):
             if part.start == part.stop:
                 continue
             matrix, right, _ = self.equations(indices[part], values[part], float(ridge[row]))
-            try:
-                out[row] = np.linalg.solve(matrix, right)
-            except np.linalg.LinAlgError:
-                raise _singular(row) from None
+            out[row] = self.solve(matrix, right, row)
         return out
+
+    @staticmethod
+    def solve(matrix: Array, right: Array, row: int = 0) -> Array:
+        """The solution x (k,) of ``matrix @ x = right``, by Cholesky."""
+        from scipy.linalg.lapack import get_lapack_funcs
+
+        factorise, solve = get_lapack_funcs(("potrf", "potrs"), (matrix,))
+        upper, failed = factorise(matrix, lower=0)
+        if failed or (np.diag(upper) ** 2 <= UNCERTAIN * np.diag(matrix)).any():
+            raise _singular(row)
+        return np.asarray(solve(upper, right, lower=0)[0])
 
     def equations(self, columns: Array, values: Array, ridge: float) -> tuple[Array, Array, Array]:
         """One row's matrix (k, k), right side (k,), and that side's share of each entry, as coefficients of y_j."""
@@ -111,7 +124,7 @@ def pad_system(system: System) -> System:
     extra = padded(k) - k
     fixed = np.ascontiguousarray(np.pad(system.fixed, ((0, 0), (0, extra))), np.float32)
     base = None if system.base is None else np.pad(system.base, ((0, extra), (0, extra))).astype(np.float32)
-    return system._replace(fixed=fixed, base=base)
+    return system._replace(fixed=fixed, base=base, unknowns=k)
 
 
 class Progress(NamedTuple):
@@ -152,7 +165,7 @@ def half_sweep(
     base = np.zeros((k, k), np.float32) if system.base is None else system.base
     offsets = np.zeros(1, np.float32) if system.offsets is None else system.offsets
     scalars = np.array([*system.weight, *system.target], np.float32)
-    plain, free = system.weight == (1.0, 0.0), system.base is None
+    plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns or k
 
     def work(start: int, stop: int) -> tuple[float, float]:
         sums = np.zeros(2)
@@ -162,9 +175,9 @@ def half_sweep(
         if solver == "cg":
             loops.refine_rows(*rows, steps, part, sums)
         elif solver == "ials++":
-            failed = loops.solve_blocks(*rows, padded(block), part, sums)
+            failed = loops.solve_blocks(*rows, padded(block), unknowns, part, sums)
         else:
-            failed = loops.solve_range(*rows, plain, free, part, sums)
+            failed = loops.solve_range(*rows, plain, free, unknowns, part, sums)
         if failed >= 0:
             raise _singular(start + failed)
         return float(sums[0]), float(sums[1])

@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 
 from coterie.kernels.jit import kernel
+from coterie.kernels.least_squares import UNCERTAIN
 from coterie.kernels.tiles import LANES, add_gram, subtract_gram
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Rows of factors gathered before they are multiplied, so that they stay in the nearest cache.
 _GATHERED = 128
+_UNCERTAIN = np.float32(UNCERTAIN)
 
 
 @kernel
 def solve_range(
     indptr: Array, indices: Array, values: Array, fixed: Array, base: Array, ridge: Array, offsets: Array,
-    scalars: Array, plain: bool, free: bool, out: Array, sums: Array,
+    scalars: Array, plain: bool, free: bool, unknowns: int, out: Array, sums: Array,
 ) -> int:  # fmt: skip
     """Solve the rows of `out` exactly; adds to `sums` what `Progress` says. The first row that has no unique solution
     is given back, else -1.
@@ -29,7 +31,7 @@ def solve_range(
     gathered = np.zeros((_GATHERED, k), np.float32)
     matrix = np.empty((k, k), np.float32)
     right = np.empty(k, np.float32)
-    kept = np.empty(k, np.float32)
+    kept, floors = np.empty(k, np.float32), np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
     shifted = len(offsets) > 1
     for row in range(n):
@@ -64,11 +66,10 @@ def solve_range(
                         right[f] += coefficient * source[f]
             add_gram(gathered, last - first, matrix)
         for f in range(k):
-            matrix[f, f] += ridge[row]
-            if matrix[f, f] == 0:
-                matrix[f, f] = 1  # a column of padding
+            matrix[f, f] += ridge[row] if f < unknowns else np.float32(1)
             kept[f] = right[f]
-        if not solve_positive(matrix, right):
+            floors[f] = _UNCERTAIN * matrix[f, f]
+        if not solve_positive(matrix, right, floors):
             return row
         gain = 0.0
         for f in range(k):
@@ -80,8 +81,8 @@ def solve_range(
 
 
 @kernel
-def solve_positive(matrix: Array, right: Array) -> bool:
-    """Solve ``matrix @ x = right`` in place (x takes the place of `right`); False where it is not positive definite.
+def solve_positive(matrix: Array, right: Array, floors: Array) -> bool:
+    """Solve ``matrix @ x = right`` in place (x takes the place of `right`); False where a pivot is at most its floor.
 
     The upper triangle of `matrix` (k, k), k a whole number of vectors, becomes U with matrix = U'U, the inverses of
     its diagonal on the diagonal: a panel of rows at a time, and what follows it is brought up to date in tiles.
@@ -90,7 +91,7 @@ def solve_positive(matrix: Array, right: Array) -> bool:
     for panel in range(0, k, LANES):
         for p in range(panel, panel + LANES):
             pivot = matrix[p, p]
-            if not pivot > 1e-30:
+            if not pivot > floors[p]:
                 return False
             inverse = np.float32(1) / np.sqrt(pivot)
             upper = matrix[p, panel:]
@@ -209,7 +210,7 @@ def refine_rows(
 @kernel
 def solve_blocks(
     indptr: Array, indices: Array, values: Array, fixed: Array, base: Array, ridge: Array, offsets: Array,
-    scalars: Array, size: int, out: Array, sums: Array,
+    scalars: Array, size: int, unknowns: int, out: Array, sums: Array,
 ) -> int:  # fmt: skip
     """For each row one exact solution for every `size` unknowns (whole vectors) in turn, given the others as `out`
     has them; adds to `sums` what `Progress` says. The first row that has no unique solution is given back, else -1.
@@ -226,7 +227,7 @@ def solve_blocks(
     factors = np.empty(longest, np.float32)
     matrix = np.empty((size, size), np.float32)
     right = np.empty(size, np.float32)
-    kept = np.empty(size, np.float32)
+    kept, floors = np.empty(size, np.float32), np.empty(size, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
     shifted = len(offsets) > 1
     for row in range(n):
@@ -279,11 +280,10 @@ def solve_blocks(
                         right[f] += factor * source[first + f]
                 add_gram(gathered, end_part - begin_part, matrix)
             for f in range(width):
-                matrix[f, f] += lam
-                if matrix[f, f] == 0:
-                    matrix[f, f] = 1  # a column of padding
+                matrix[f, f] += lam if first + f < unknowns else np.float32(1)
                 kept[f] = right[f]
-            if not solve_positive(matrix, right):
+                floors[f] = _UNCERTAIN * matrix[f, f]
+            if not solve_positive(matrix, right, floors):
                 return row
             for f in range(width):
                 x[first + f] += right[f]

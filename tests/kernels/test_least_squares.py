@@ -1,0 +1,84 @@
+"""Small least-squares systems, a row each, against dense ones in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from coterie.errors import DivergenceError
+from coterie.kernels import least_squares
+from coterie.kernels.least_squares import Solver, System, half_sweep, pad_system, solve_rows
+from tests.reference import least_squares as reference
+
+SYSTEMS = ["ratings", "offsets", "confidences"]
+
+
+def world(k: int, kind: str, n: int = 24, m: int = 30) -> tuple[System, sp.csr_matrix, Any]:
+    random = np.random.default_rng(k)
+    rows = sp.random(n, m, 0.3, "csr", np.float32, random, lambda size: random.integers(1, 6, size))
+    rows = sp.csr_matrix(rows.multiply(np.arange(n)[:, None] != 3), dtype=np.float32)  # row 3 has nothing
+    rows.eliminate_zeros()
+    rows.sort_indices()
+    fixed = (random.standard_normal((m, k)) / np.sqrt(k)).astype(np.float32)
+    ridge = np.linspace(0.5, 2, n).astype(np.float32)
+    systems = {
+        "ratings": System(fixed),
+        "offsets": System(fixed, offsets=random.random(m).astype(np.float32)),
+        "confidences": System(fixed, (0.0, 2.0), (1.0, 2.0), fixed.T @ fixed),
+    }
+    return systems[kind], rows, ridge
+
+
+@pytest.mark.parametrize("few_rows", [1000, 0], ids=["numpy", "compiled"])
+@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("k", [1, 5, 16, 37])
+def test_solutions_against_the_twin(k: int, kind: str, few_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least_squares, "_FEW_ROWS", few_rows)
+    system, rows, ridge = world(k, kind)
+    found = solve_rows(system, rows.indptr, rows.indices, rows.data, ridge)
+    assert (found.dtype, found.shape) == (np.float32, (rows.shape[0], k))
+    np.testing.assert_allclose(found, reference.solutions(system, rows, ridge), rtol=1e-3, atol=1e-5)
+    assert not found[3].any()
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "ials++"])
+@pytest.mark.parametrize("kind", SYSTEMS)
+def test_every_solver_says_how_far_it_came_and_gets_there(kind: str, solver: Solver) -> None:
+    system, rows, ridge = world(37, kind, n=8)
+    wide = pad_system(system)
+    out = np.zeros((rows.shape[0], wide.fixed.shape[1]), np.float32)
+    out[:, :37] = np.random.default_rng(0).standard_normal((rows.shape[0], 37)) * 0.1
+    nothing = reference.minimum(system, rows, ridge, np.zeros_like(out)[:, :37])
+    before = np.inf
+    for _ in range(1 if solver == "cholesky" else 12):
+        done = half_sweep(wide, rows.indptr, rows.indices, rows.data, ridge, out, solver, 3, 16)
+        objective = reference.minimum(system, rows, ridge, out[:, :37])
+        assert nothing - done.gain == pytest.approx(objective, rel=1e-4)
+        assert objective <= before * (1 + 1e-6)
+        assert done.squares == pytest.approx(reference.squares(system, rows), rel=1e-5)
+        before = objective
+    assert not out[:, 37:].any()  # padding stays empty
+    best = reference.minimum(system, rows, ridge, reference.solutions(system, rows, ridge))
+    assert before == pytest.approx(best, rel=5e-3)
+
+
+def test_more_entries_than_are_gathered_at_once() -> None:
+    random = np.random.default_rng(1)
+    fixed = random.standard_normal((700, 5)).astype(np.float32)
+    rows = sp.csr_matrix(random.integers(1, 6, (2, 700)).astype(np.float32))
+    ridge = np.ones(2, np.float32)
+    wide, out = pad_system(System(fixed)), np.zeros((2, pad_system(System(fixed)).fixed.shape[1]), np.float32)
+    half_sweep(wide, rows.indptr, rows.indices, rows.data, ridge, out)
+    np.testing.assert_allclose(out[:, :5], reference.solutions(System(fixed), rows, ridge), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("few_rows", [1000, 0], ids=["numpy", "compiled"])
+def test_what_has_no_unique_solution_is_an_error(few_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least_squares, "_FEW_ROWS", few_rows)
+    rows = sp.csr_matrix(np.array([[1, 2, 3, 4], [0, 5, 0, 1]], np.float32))
+    fixed = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
+    with pytest.raises(DivergenceError, match=r"row 1 has fewer ratings than unknowns.*regularization above 0"):
+        solve_rows(System(fixed), rows.indptr, rows.indices, rows.data, np.zeros(2, np.float32))
