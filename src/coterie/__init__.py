@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.registry import load_model as load_model
+    from coterie.models.slope_one import SlopeOne as SlopeOne
     from coterie.models.user_knn import UserKNN as UserKNN
 
 # Public name -> module that defines it. Nothing is imported before it is asked for, so that
@@ -43,6 +44,7 @@ _PUBLIC = {
     "ItemKNN": "coterie.models.item_knn",
     "ALS": "coterie.models.als",
     "ImplicitALS": "coterie.models.implicit_als",
+    "SlopeOne": "coterie.models.slope_one",
     "load_model": "coterie.models.registry",
     "compare": "coterie.evaluation.leaderboard",
 }

@@ -36,6 +36,7 @@ _NEIGHBORS: list[dict[str, Any]] = [
     {"ranking": "rating", "aggregation": "baseline", "min_neighbors": 3, "min_overlap": 3, "n_neighbors": 5},
 ]
 VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "slope-one": [{"variant": "plain"}, {"min_support": 7}],
     "random": [{"random_state": 7}],
     "user-knn": _NEIGHBORS,
     "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
