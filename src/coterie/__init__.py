@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from coterie.models.baselines import BiasBaseline as BiasBaseline
     from coterie.models.baselines import Popularity as Popularity
     from coterie.models.baselines import Random as Random
+    from coterie.models.biased_mf import BiasedMF as BiasedMF
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
@@ -40,6 +41,7 @@ _PUBLIC = {
     "Random": "coterie.models.baselines",
     "Popularity": "coterie.models.baselines",
     "BiasBaseline": "coterie.models.baselines",
+    "BiasedMF": "coterie.models.biased_mf",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
     "ALS": "coterie.models.als",

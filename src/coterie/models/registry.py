@@ -20,6 +20,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "item-knn": ("item_knn", "ItemKNN"),
     "als": ("als", "ALS"),
     "implicit-als": ("implicit_als", "ImplicitALS"),
+    "biased-mf": ("biased_mf", "BiasedMF"),
     "slope-one": ("slope_one", "SlopeOne"),
 }
 
