@@ -22,8 +22,15 @@ def draw(*shape: int) -> np.ndarray:
 def test_gram_is_added_on_and_above_the_diagonal(count: int, width: int) -> None:
     rows, gram = draw(40, width * LANES), draw(width * LANES, width * LANES)
     expected = gram + rows[:count].T @ rows[:count]
-    add_gram(rows, count, gram)
+    add_gram(rows, 0, count, gram)
     np.testing.assert_array_equal(np.triu(gram), np.triu(expected))
+
+
+def test_gram_of_some_columns() -> None:
+    rows, gram = draw(9, 3 * LANES), np.zeros((LANES, LANES), np.float32)
+    add_gram(rows[2:], LANES, 5, gram)
+    part = rows[2:7, LANES : 2 * LANES]
+    np.testing.assert_array_equal(np.triu(gram), np.triu(part.T @ part))
 
 
 @pytest.mark.parametrize(("first", "start"), [(0, 1), (1, 2), (0, 2)])

@@ -8,12 +8,14 @@ import numpy as np
 
 from coterie.kernels.jit import kernel
 from coterie.kernels.least_squares import UNCERTAIN
-from coterie.kernels.tiles import LANES, add_gram, subtract_gram
+from coterie.kernels.tiles import LANES, add_gram, fetch_row, subtract_gram
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Rows of factors gathered before they are multiplied, so that they stay in the nearest cache.
 _GATHERED = 128
+# Entries between asking for a row of factors and reading it.
+_AHEAD = 6
 _UNCERTAIN = np.float32(UNCERTAIN)
 
 
@@ -48,6 +50,7 @@ def solve_range(
         for first in range(begin, end, _GATHERED):
             last = min(first + _GATHERED, end)
             for a in range(first, last):
+                fetch_row(fixed, indices[min(a + _AHEAD, end - 1)])
                 j, v = indices[a], values[a]
                 weight = w0 + w1 * v
                 coefficient = t0 + t1 * v
@@ -64,7 +67,7 @@ def solve_range(
                     for f in range(k):
                         target[f] = root * source[f]
                         right[f] += coefficient * source[f]
-            add_gram(gathered, last - first, matrix)
+            add_gram(gathered, 0, last - first, matrix)
         for f in range(k):
             matrix[f, f] += ridge[row] if f < unknowns else np.float32(1)
             kept[f] = right[f]
@@ -153,6 +156,7 @@ def refine_rows(
         for f in range(k):
             residual[f] = -product[f] - lam * x[f]
         for a in range(begin, end):
+            fetch_row(fixed, indices[min(a + _AHEAD, end - 1)])
             j, v = indices[a], values[a]
             source, target = fixed[j], gathered[a - begin]
             dot = np.float32(0)
@@ -215,19 +219,21 @@ def solve_blocks(
     """For each row one exact solution for every `size` unknowns (whole vectors) in turn, given the others as `out`
     has them; adds to `sums` what `Progress` says. The first row that has no unique solution is given back, else -1.
 
-    The scores of a row's entries are kept and brought up to date after every block.
+    A row's factors are gathered once, times the square roots of their weights, and so are the targets, divided by
+    them. Weights are above 0.
     """
     n, k = out.shape
     size = min(size, k)
     longest = 1
     for row in range(n):
         longest = max(longest, indptr[row + 1] - indptr[row])
-    gathered = np.empty((_GATHERED, size), np.float32)
-    scores = np.empty(longest, np.float32)
-    factors = np.empty(longest, np.float32)
+    gathered = np.empty((longest, k), np.float32)
+    left = np.empty(longest, np.float32)  # what the scores leave of the targets
     matrix = np.empty((size, size), np.float32)
     right = np.empty(size, np.float32)
+    step = np.zeros(size, np.float32)
     kept, floors = np.empty(size, np.float32), np.empty(size, np.float32)
+    product = np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
     shifted = len(offsets) > 1
     for row in range(n):
@@ -236,65 +242,62 @@ def solve_blocks(
         if begin == end:
             x[:] = 0
             continue
-        squares, gain = 0.0, 0.0
+        squares = gain = np.float64(0)
         for a in range(begin, end):
+            fetch_row(fixed, indices[min(a + _AHEAD, end - 1)])
             j, v = indices[a], values[a]
-            source = fixed[j]
+            weight, coefficient = w0 + w1 * v, t0 + t1 * v
+            if shifted:
+                coefficient -= weight * offsets[j]
+            squares += coefficient * coefficient
+            root = np.sqrt(weight)
+            source, target = fixed[j], gathered[a - begin]
             dot = np.float32(0)
             for f in range(k):
-                dot += source[f] * x[f]
-            scores[a - begin] = dot
-            factor = t0 + t1 * v
-            if shifted:
-                factor -= (w0 + w1 * v) * offsets[j]
-            factors[a - begin] = factor
-            squares += factor * factor
-            gain += factor * dot + (factor - (w0 + w1 * v) * dot) * dot
-        for f in range(k):  # x.(b - Ax), the part of it that the entries do not carry
-            total = np.float32(0)
-            for g in range(k):
-                total += base[f, g] * x[g]
-            gain -= x[f] * (total + lam * x[f])
+                target[f] = root * source[f]
+                dot += target[f] * x[f]
+            wanted = coefficient / root
+            left[a - begin] = wanted - dot
+            gain += (2 * wanted - dot) * dot
+        _times(base, x, product)
+        for f in range(k):
+            gain -= x[f] * (product[f] + lam * x[f])
+        before = -1  # where the last block began, whose step the scores do not have yet
         for first in range(0, k, size):
-            last = min(first + size, k)
-            width = last - first
-            if width < size:  # the last block may be narrower
-                first, width = k - size, size
-                last = k
-            for f in range(width):
-                total = np.float32(0)
-                for g in range(k):
-                    total += base[first + f, g] * x[g]
-                right[f] = -total - lam * x[first + f]
-                for g in range(width):
+            if first + size > k:
+                first = k - size  # the last block goes over factors that were solved already
+            for f in range(size):
+                right[f] = -lam * x[first + f]
+                for g in range(size):
                     matrix[f, g] = base[first + f, first + g]
-            for begin_part in range(begin, end, _GATHERED):
-                end_part = min(begin_part + _GATHERED, end)
-                for a in range(begin_part, end_part):
-                    source, target = fixed[indices[a]], gathered[a - begin_part]
-                    weight = w0 + w1 * values[a]
-                    root = np.sqrt(weight)
-                    factor = factors[a - begin] - weight * scores[a - begin]
-                    for f in range(width):
-                        target[f] = root * source[first + f]
-                        right[f] += factor * source[first + f]
-                add_gram(gathered, end_part - begin_part, matrix)
-            for f in range(width):
+            for g in range(k):
+                factor, line = x[g], base[g, first:]
+                for f in range(size):
+                    right[f] -= factor * line[f]
+            for part in range(0, end - begin, _GATHERED):
+                stop = min(part + _GATHERED, end - begin)
+                for a in range(part, stop):
+                    if before >= 0:
+                        old = gathered[a, before:]
+                        dot = np.float32(0)
+                        for f in range(size):
+                            dot += old[f] * step[f]
+                        left[a] -= dot
+                    source, missing = gathered[a, first:], left[a]
+                    for f in range(size):
+                        right[f] += missing * source[f]
+                add_gram(gathered[part:], first, stop - part, matrix)
+            for f in range(size):
                 matrix[f, f] += lam if first + f < unknowns else np.float32(1)
                 kept[f] = right[f]
                 floors[f] = _UNCERTAIN * matrix[f, f]
             if not solve_positive(matrix, right, floors):
                 return row
-            for f in range(width):
+            for f in range(size):
+                step[f] = right[f]
                 x[first + f] += right[f]
                 gain += right[f] * kept[f]
-            if last < k:
-                for a in range(begin, end):
-                    source = fixed[indices[a]]
-                    dot = np.float32(0)
-                    for f in range(width):
-                        dot += source[first + f] * right[f]
-                    scores[a - begin] += dot
+            before = first
         sums[0] += squares
         sums[1] += gain
     return -1

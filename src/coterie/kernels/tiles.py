@@ -36,6 +36,8 @@ LANES = _lanes()
 #: Rows and columns of a tile of scores: as many sums as there are registers for.
 SCORE_ROWS = 8 if LANES == 16 else 4
 SCORE_COLUMNS = 2 * LANES
+#: Numbers in a row of a narrow block, 64 bytes: what one read from memory brings.
+NARROW = 16
 
 _compiled = not bool(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"))
 
@@ -111,22 +113,44 @@ def _code(rows: int, vectors: int, mode: str) -> Any:
     return generate
 
 
+@intrinsic
+def _prefetch(context: Any, address: Any) -> Any:
+    """Ask for the cache line at an address before it is needed."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        i32, pointer = ir.IntType(32), ir.IntType(8).as_pointer()
+        ask_type = ir.FunctionType(ir.VoidType(), [pointer, i32, i32, i32])
+        ask = builder.module.declare_intrinsic("llvm.prefetch", [pointer], ask_type)
+        builder.call(ask, [builder.inttoptr(arguments[0], pointer), i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
 if _compiled:
     _add_tile = _tile(LANES, 1, "add")
     _subtract_tile = _tile(LANES, 1, "subtract")
     _score_tile = _tile(SCORE_ROWS, 2, "set")
+    _row_tile = _tile(1, NARROW // LANES, "add")
 
     @kernel
-    def add_gram(rows: Array, count: int, gram: Array) -> None:
-        """``gram += rows[:count].T @ rows[:count]`` in tiles on and above the diagonal; the rest is left undefined.
+    def add_row(weight: Array, row: Array, out: Array) -> None:
+        """``out[:NARROW] += weight[0] * row[:NARROW]``, float32 and contiguous."""
+        _row_tile(weight.ctypes.data, 1, row.ctypes.data, NARROW, 1, out.ctypes.data, NARROW)
 
-        `rows` float32 (at least count, k), `gram` float32 (k, k), both contiguous, k a multiple of `LANES`.
+    @kernel
+    def add_gram(rows: Array, column: int, count: int, gram: Array) -> None:
+        """``gram += Z.T @ Z`` in tiles on and above the diagonal, the rest is left undefined; Z is the first `count`
+        rows of `rows`, from `column` on.
+
+        `rows` float32 (at least count, at least column + k), `gram` float32 (k, k), both contiguous, k a multiple of
+        `LANES`.
         """
-        k = gram.shape[0]
-        left, out = rows.ctypes.data, gram.ctypes.data
+        k, step = gram.shape[0], rows.shape[1]
+        left, out = rows.ctypes.data + 4 * column, gram.ctypes.data
         for r in range(0, k, LANES):
             for c in range(r, k, LANES):
-                _add_tile(left + 4 * r, k, left + 4 * c, k, count, out + 4 * (r * k + c), k)
+                _add_tile(left + 4 * r, step, left + 4 * c, step, count, out + 4 * (r * k + c), k)
 
     @kernel
     def subtract_gram(matrix: Array, first: int, count: int, start: int) -> None:
@@ -138,6 +162,14 @@ if _compiled:
         for r in range(start, k, LANES):
             for c in range(r, k, LANES):
                 _subtract_tile(panel + 4 * r, k, panel + 4 * c, k, count, out + 4 * (r * k + c), k)
+
+    @kernel
+    def fetch_row(matrix: Array, row: int) -> None:
+        """Have a row of a contiguous float32 matrix brought near before it is read."""
+        width = matrix.shape[1]
+        start = matrix.ctypes.data + 4 * row * width
+        for line in range(0, 4 * width, 64):
+            _prefetch(start + line)
 
     @kernel
     def score_block(people: Array, panel: Array, scores: Array, column: int) -> None:
@@ -152,9 +184,14 @@ if _compiled:
 
 else:
 
-    def add_gram(rows: Array, count: int, gram: Array) -> None:
-        """``gram += rows[:count].T @ rows[:count]``."""
-        gram += rows[:count].T @ rows[:count]
+    def add_row(weight: Array, row: Array, out: Array) -> None:
+        """``out[:NARROW] += weight[0] * row[:NARROW]``."""
+        out[:NARROW] += weight[0] * row[:NARROW]
+
+    def add_gram(rows: Array, column: int, count: int, gram: Array) -> None:
+        """``gram += Z.T @ Z`` of the first `count` rows, from `column` on."""
+        part = rows[:count, column : column + len(gram)]
+        gram += part.T @ part
 
     def subtract_gram(matrix: Array, first: int, count: int, start: int) -> None:
         """``matrix[start:, start:] -= P.T @ P``."""
