@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from coterie.models.baselines import Popularity as Popularity
     from coterie.models.baselines import Random as Random
     from coterie.models.biased_mf import BiasedMF as BiasedMF
+    from coterie.models.co_clustering import CoClustering as CoClustering
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
@@ -47,6 +48,7 @@ _PUBLIC = {
     "ALS": "coterie.models.als",
     "ImplicitALS": "coterie.models.implicit_als",
     "SlopeOne": "coterie.models.slope_one",
+    "CoClustering": "coterie.models.co_clustering",
     "load_model": "coterie.models.registry",
     "compare": "coterie.evaluation.leaderboard",
 }

@@ -36,6 +36,7 @@ _NEIGHBORS: list[dict[str, Any]] = [
     {"ranking": "rating", "aggregation": "baseline", "min_neighbors": 3, "min_overlap": 3, "n_neighbors": 5},
 ]
 VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "co-clustering": [{"averages": "cluster", "n_user_clusters": 2}, {"n_user_clusters": 40, "n_item_clusters": 40}],
     "slope-one": [{"variant": "plain"}, {"min_support": 7}],
     "random": [{"random_state": 7}],
     "user-knn": _NEIGHBORS,

@@ -22,6 +22,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "implicit-als": ("implicit_als", "ImplicitALS"),
     "biased-mf": ("biased_mf", "BiasedMF"),
     "slope-one": ("slope_one", "SlopeOne"),
+    "co-clustering": ("co_clustering", "CoClustering"),
 }
 
 
