@@ -35,6 +35,8 @@ assert "numba" not in sys.modules
         ct.ItemKNN(weighting="bm25", normalize=True),
         ct.ItemKNN(ranking="rating", aggregation="baseline", similarity="pearson"),
         ct.BiasBaseline(),
+        ct.SlopeOne(),
+        ct.CoClustering(),
     ],
     ids=str,
 )
