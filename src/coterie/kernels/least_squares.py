@@ -67,13 +67,12 @@ class System(NamedTuple):
     @staticmethod
     def solve(matrix: Array, right: Array, row: int = 0) -> Array:
         """The solution x (k,) of ``matrix @ x = right``, by Cholesky."""
-        from scipy.linalg.lapack import get_lapack_funcs
+        from scipy.linalg.lapack import spotrf, spotrs
 
-        factorise, solve = get_lapack_funcs(("potrf", "potrs"), (matrix,))
-        upper, failed = factorise(matrix, lower=0)
+        upper, failed = spotrf(matrix, lower=0)
         if failed or (np.diag(upper) ** 2 <= UNCERTAIN * np.diag(matrix)).any():
             raise _singular(row)
-        return np.asarray(solve(upper, right, lower=0)[0])
+        return np.asarray(spotrs(upper, right, lower=0)[0])
 
     def equations(self, columns: Array, values: Array, ridge: float) -> tuple[Array, Array, Array]:
         """One row's matrix (k, k), right side (k,), and that side's share of each entry, as coefficients of y_j."""

@@ -169,7 +169,7 @@ if _compiled:
         width = matrix.shape[1]
         start = matrix.ctypes.data + 4 * row * width
         for line in range(0, 4 * width, 64):
-            _prefetch(start + line)
+            _prefetch(start + line)  # type: ignore[call-arg]
 
     @kernel
     def score_block(people: Array, panel: Array, scores: Array, column: int) -> None:
@@ -183,6 +183,9 @@ if _compiled:
         )  # fmt: skip
 
 else:
+
+    def fetch_row(matrix: Array, row: int) -> None:
+        """Nothing, where nothing is compiled."""
 
     def add_row(weight: Array, row: Array, out: Array) -> None:
         """``out[:NARROW] += weight[0] * row[:NARROW]``."""
