@@ -43,7 +43,8 @@ lock: $(BOOTSTRAP)  ## bring the lock files in line with what is asked for (afte
 	$(UV) pip compile $(COMPILE) --extra demo --extra dev -o requirements.lock pyproject.toml
 	echo uv | $(UV) pip compile $(COMPILE) -o requirements-uv.lock -
 	$(UV) pip compile $(COMPILE) -o benchmarks/requirements.lock benchmarks/requirements.in
-	! grep -nE '://|file:|^-|^[^ ]* @' requirements.lock requirements-uv.lock benchmarks/requirements.lock
+	$(UV) pip compile $(COMPILE) --no-deps -o benchmarks/requirements-source.lock benchmarks/requirements-source.in
+	! grep -nE '://|file:|^-|^[^ ]* @' requirements.lock requirements-uv.lock benchmarks/requirements*.lock
 
 clean:  ## remove the environments and everything that was made
 	rm -rf .venv .venv-uv .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
@@ -64,9 +65,12 @@ SYNC = $(UV) pip sync --quiet --require-hashes --python
 	$(SYNC) $(BIN)/python $<
 	@touch $@
 
-.venv-bench/.locked: benchmarks/requirements.lock | $(BOOTSTRAP) python
+# What has no wheels needs a C compiler; where there is none, its rows are left out of the results.
+.venv-bench/.locked: benchmarks/requirements.lock benchmarks/requirements-source.lock | $(BOOTSTRAP) python
 	@test -x .venv-bench/bin/python || "$(PYTHON)" -m venv --without-pip .venv-bench
 	$(SYNC) .venv-bench/bin/python $<
+	-$(UV) pip install --quiet --require-hashes --no-deps --python .venv-bench/bin/python \
+		-r benchmarks/requirements-source.lock
 	@touch $@
 
 .venv-uv/bin/uv: requirements-uv.lock | python
