@@ -8,6 +8,7 @@ panel's dense columns stay in the processor's cache.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -283,6 +284,18 @@ def _pairs_of_block(
     best: Array, best_rows: Array, limit: Array,
 ) -> None:  # fmt: skip
     """Offer all pairs of the ranks [start, stop) with the ranks before them."""
+    for low, high, scores in panels_of_block(start, stop, ranked, counts, slot):
+        offer_panel(start, stop, low, high, scores, size, scale, jaccard, ranked.order, best, best_rows, limit)
+
+
+def panels_of_block(
+    start: int, stop: int, ranked: Ranked, counts: Array, slot: Array
+) -> Iterator[tuple[int, int, Array]]:
+    """Dot products of the ranks [start, stop) with those of each panel of ranks [low, high): low, high, products.
+
+    The products are float32 (stop - start, high - low). Only those of a rank with the ranks before it are right;
+    the next panel overwrites them. `counts` int32 (m,), zero before and after, and `slot` int32 (m,) are scratch.
+    """
     order, indptr, columns, values, column_ptr, ranks, column_values = ranked
     block = order[start:stop]
     chosen = choose_dense(block, indptr, columns, column_ptr, ranks, stop, counts, slot, SCATTER_COST, FILL_COST)
@@ -309,4 +322,4 @@ def _pairs_of_block(
         scatter_panel(
             block, start, indptr, columns, values, slot, cursor, column_ptr, ranks, column_values, low, high, scores
         )
-        offer_panel(start, stop, low, high, scores, size, scale, jaccard, order, best, best_rows, limit)
+        yield low, high, scores
