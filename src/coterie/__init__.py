@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from coterie.models.baselines import Popularity as Popularity
     from coterie.models.baselines import Random as Random
     from coterie.models.biased_mf import BiasedMF as BiasedMF
+    from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.registry import load_model as load_model
     from coterie.models.slope_one import SlopeOne as SlopeOne
+    from coterie.models.svdpp import SVDPlusPlus as SVDPlusPlus
     from coterie.models.user_knn import UserKNN as UserKNN
 
 # Public name -> module that defines it. Nothing is imported before it is asked for, so that
@@ -43,6 +45,8 @@ _PUBLIC = {
     "Popularity": "coterie.models.baselines",
     "BiasBaseline": "coterie.models.baselines",
     "BiasedMF": "coterie.models.biased_mf",
+    "SVDPlusPlus": "coterie.models.svdpp",
+    "BPR": "coterie.models.bpr",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
     "ALS": "coterie.models.als",

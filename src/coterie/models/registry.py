@@ -21,6 +21,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "als": ("als", "ALS"),
     "implicit-als": ("implicit_als", "ImplicitALS"),
     "biased-mf": ("biased_mf", "BiasedMF"),
+    "svd++": ("svdpp", "SVDPlusPlus"),
+    "bpr": ("bpr", "BPR"),
     "slope-one": ("slope_one", "SlopeOne"),
     "co-clustering": ("co_clustering", "CoClustering"),
 }
