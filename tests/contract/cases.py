@@ -37,9 +37,12 @@ _NEIGHBORS: list[dict[str, Any]] = [
 ]
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "co-clustering": [{"averages": "cluster", "n_user_clusters": 2}, {"n_user_clusters": 40, "n_item_clusters": 40}],
+    "bayesian-mf": [{"noise": "common", "n_factors": 3, "n_burn_in": 2, "n_samples": 3, "thinning": 1}],
+    "bayesian-svd++": [{"noise": "common", "n_factors": 4, "n_burn_in": 0, "n_samples": 2, "thinning": 2}],
     "slope-one": [{"variant": "plain"}, {"min_support": 7}],
     "random": [{"random_state": 7}],
     "user-knn": _NEIGHBORS,
+    "svd": [{"centering": "none"}, {"n_factors": 3}],
     "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
     "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "biased-mf": [{"n_factors": 3, "regularization": 0.5}],

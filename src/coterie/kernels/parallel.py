@@ -72,7 +72,8 @@ def _let_any_thread_set() -> None:
             library.clear_controlling_thread(force=True)
 
 
-_one_blas_thread = _OneBlasThread()
+#: ``with one_blas_thread:`` costs 15 microseconds; a second thread would often be waited for longer.
+one_blas_thread = _OneBlasThread()
 
 
 def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | None = None) -> list[T]:
@@ -83,7 +84,7 @@ def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | 
     """
     ranges = list(blocks(n, size))
     workers = min(threads or thread_count(), len(ranges))
-    with _one_blas_thread:
+    with one_blas_thread:
         if workers <= 1:
             return [work(*r) for r in ranges]
         with ThreadPoolExecutor(workers, thread_name_prefix="coterie") as pool:

@@ -10,6 +10,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Up to this many rows NumPy answers, so that serving one person never waits for a compiler.
 _FEW_ROWS = 16
+# Entries in a segment of a long row.
+_SEGMENT = 64
 
 
 def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
@@ -49,11 +51,25 @@ def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
 def top_k_row(scores: Array, k: int) -> Array:
     """Columns of the k best finite entries of one row (float32 (m,)), by NumPy alone."""
     usable = np.where(np.isnan(scores), -np.inf, scores)
-    k = min(k, int(np.count_nonzero(usable > -np.inf)))
+    candidates = _candidates(usable, k)
+    values = usable[candidates]
+    k = min(k, int(np.count_nonzero(values > -np.inf)))
     if k == 0:
         return np.empty(0, np.int64)
-    threshold = np.partition(usable, -k)[-k]
-    above = np.flatnonzero(usable > threshold)
-    level = np.flatnonzero(usable == threshold)[: k - len(above)]
+    threshold = np.partition(values, -k)[-k]
+    above = candidates[values > threshold]
+    level = candidates[values == threshold][: k - len(above)]
     chosen = np.concatenate([above, level])
     return chosen[np.lexsort((chosen, -usable[chosen]))]
+
+
+def _candidates(scores: Array, k: int) -> Array:
+    """Columns, increasing, that have the k best entries among them.
+
+    The k-th best of the maxima of segments is at most the k-th best entry, so that less than it is out of the question.
+    """
+    segments = len(scores) // _SEGMENT
+    if segments <= 2 * k:
+        return np.arange(len(scores))
+    maxima = scores[: segments * _SEGMENT].reshape(segments, _SEGMENT).max(axis=1)
+    return np.flatnonzero(scores >= np.partition(maxima, -k)[-k])

@@ -290,7 +290,8 @@ class Recommender(ABC):
             raise TypeError(f"a profile maps item ids to ratings, such as {{2571: 5.0}}; got {type(profile).__name__}")
         columns = self.train_.items.indices(list(profile))
         for item, rating in profile.items():
-            if not isinstance(rating, numbers.Real) or not abs(rating) <= _LARGEST:
+            number = type(rating) in (float, int) or isinstance(rating, numbers.Real)  # asking the latter takes long
+            if not number or not abs(rating) <= _LARGEST:
                 raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
         values = np.array(list(profile.values()), np.float32)
         low, high = self.train_.scale

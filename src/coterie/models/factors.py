@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from coterie.kernels.parallel import one_blas_thread
 from coterie.models.base import Recommender
 
 if TYPE_CHECKING:
@@ -78,7 +79,11 @@ class FactorModel(Recommender):
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         factors, offsets = self._people(profiles, users)
-        scores = factors @ self.item_factors_.T
+        if len(factors) <= FEW_ROWS:
+            with one_blas_thread:
+                scores = factors @ self.item_factors_.T
+        else:
+            scores = factors @ self.item_factors_.T
         if offsets is not None:
             scores += self.item_biases_
             scores += offsets[:, None]
