@@ -179,8 +179,8 @@ class SlopeOne(Recommender):
         for column, rating in zip(columns.tolist(), ratings.tolist(), strict=True):
             pairs = slice(indptr[column], indptr[column + 1])
             w, items = self._weights(pairs), others[pairs]
-            sums[items] += w * (deviations[pairs] + rating)  # the items of a row are distinct
-            weights[items] += w
+            sums += np.bincount(items, w * (deviations[pairs] + rating), n)
+            weights += np.bincount(items, w, n)
         return np.asarray(np.divide(sums, weights, out=np.full(n, np.nan), where=weights > 0))
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
