@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.registry import load_model as load_model
     from coterie.models.slope_one import SlopeOne as SlopeOne
+    from coterie.models.svd import SVD as SVD
+    from coterie.models.svd import PureSVD as PureSVD
     from coterie.models.svdpp import SVDPlusPlus as SVDPlusPlus
     from coterie.models.user_knn import UserKNN as UserKNN
 
@@ -49,6 +51,8 @@ _PUBLIC = {
     "BPR": "coterie.models.bpr",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
+    "SVD": "coterie.models.svd",
+    "PureSVD": "coterie.models.svd",
     "ALS": "coterie.models.als",
     "ImplicitALS": "coterie.models.implicit_als",
     "SlopeOne": "coterie.models.slope_one",

@@ -37,6 +37,8 @@ assert "numba" not in sys.modules
         ct.BiasBaseline(),
         ct.SlopeOne(),
         ct.CoClustering(),
+        ct.SVD(n_factors=3),
+        ct.PureSVD(n_factors=3),
     ],
     ids=str,
 )

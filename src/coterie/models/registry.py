@@ -18,6 +18,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "bias": ("baselines", "BiasBaseline"),
     "user-knn": ("user_knn", "UserKNN"),
     "item-knn": ("item_knn", "ItemKNN"),
+    "svd": ("svd", "SVD"),
+    "pure-svd": ("svd", "PureSVD"),
     "als": ("als", "ALS"),
     "implicit-als": ("implicit_als", "ImplicitALS"),
     "biased-mf": ("biased_mf", "BiasedMF"),
