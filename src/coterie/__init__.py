@@ -23,15 +23,19 @@ if TYPE_CHECKING:
     from coterie.models.biased_mf import BiasedMF as BiasedMF
     from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
+    from coterie.models.ease import EASE as EASE
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.registry import load_model as load_model
+    from coterie.models.slim import SLIM as SLIM
     from coterie.models.slope_one import SlopeOne as SlopeOne
     from coterie.models.svd import SVD as SVD
     from coterie.models.svd import PureSVD as PureSVD
     from coterie.models.svdpp import SVDPlusPlus as SVDPlusPlus
     from coterie.models.user_knn import UserKNN as UserKNN
+    from coterie.models.walks import P3alpha as P3alpha
+    from coterie.models.walks import RP3beta as RP3beta
 
 # Public name -> module that defines it. Nothing is imported before it is asked for, so that
 # `import coterie` and `coterie --help` are quick.
@@ -51,6 +55,10 @@ _PUBLIC = {
     "BPR": "coterie.models.bpr",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
+    "EASE": "coterie.models.ease",
+    "SLIM": "coterie.models.slim",
+    "P3alpha": "coterie.models.walks",
+    "RP3beta": "coterie.models.walks",
     "SVD": "coterie.models.svd",
     "PureSVD": "coterie.models.svd",
     "ALS": "coterie.models.als",
