@@ -10,6 +10,7 @@ of an implicit model w = alpha v, t = 1 + alpha v and B = sum over all columns y
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -71,7 +72,7 @@ class System(NamedTuple):
 
         upper, failed = spotrf(matrix, lower=0)
         if failed or (np.diag(upper) ** 2 <= UNCERTAIN * np.diag(matrix)).any():
-            raise _singular(row)
+            raise _singular(f"row {row}")
         return np.asarray(spotrs(upper, right, lower=0)[0])
 
     def equations(self, columns: Array, values: Array, ridge: float) -> tuple[Array, Array, Array]:
@@ -144,6 +145,7 @@ def half_sweep(
     solver: Solver = "cholesky",
     steps: int = 3,
     block: int = 32,
+    who: Callable[[int], str] = "row {}".format,
 ) -> Progress:
     """Solve every row into `out` (n, k), or bring it closer; `system` and `out` padded to whole vectors.
 
@@ -152,6 +154,8 @@ def half_sweep(
     solver : {"cholesky", "cg", "ials++"}
         Exact solutions; or, from what `out` holds, `steps` steps of conjugate gradients; or one exact solution for
         each `block` of unknowns in turn, given the others.
+    who : callable
+        What errors call a row.
 
     Raises
     ------
@@ -178,15 +182,15 @@ def half_sweep(
         else:
             failed = loops.solve_range(*rows, plain, free, unknowns, part, sums)
         if failed >= 0:
-            raise _singular(start + failed)
+            raise _singular(who(start + failed))
         return float(sums[0]), float(sums[1])
 
     parts = np.array(run_blocks(work, n, _TASK)).reshape(-1, 2)
     return Progress(*map(float, parts.sum(axis=0)))
 
 
-def _singular(row: int) -> DivergenceError:
+def _singular(who: str) -> DivergenceError:
     return DivergenceError(
-        f"row {row} has fewer ratings than unknowns and nothing to choose between solutions; "
+        f"{who} has fewer ratings than unknowns and nothing to choose between solutions; "
         "choose a regularization above 0 or fewer factors"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.catalog import Catalog
-from coterie.data.interactions import Interactions, Rows
+from coterie.data.interactions import Axis, Interactions
 from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
@@ -85,16 +85,15 @@ class ALS(FactorModel):
         mean = train.mean if self.biases else 0.0
         start = np.random.default_rng(self.random_state).standard_normal((train.n_items, d), np.float32)
         items[:, :d] = start * np.float32(0.1 if self.biases else (abs(train.mean) or 1.0) / d)
-        by_user, by_item = train.rows("users"), train.rows("items")
-        self._solve(by_user, items, mean, users)
+        self._solve(train, "users", items, mean, users)
 
         def predict(user: Array, item: Array) -> Array:
             biases = mean + users[user, d] + items[item, d] if self.biases else 0.0
             return pair_products(users[:, :d], items[:, :d], user, item) + biases
 
         for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}, predict=predict):
-            self._solve(by_item, users, mean, items)
-            done = self._solve(by_user, items, mean, users)
+            self._solve(train, "items", users, mean, items)
+            done = self._solve(train, "users", items, mean, users)
             penalty = np.einsum("ij,ij,i->", items, items, self._ridge(train.item_counts), dtype=np.float64)
             sweep.objective = done.squares - done.gain + float(penalty)
         self.user_factors_, self.item_factors_ = users[:, :d].copy(), items[:, :d].copy()
@@ -102,15 +101,19 @@ class ALS(FactorModel):
             self.mean_ = mean
             self.user_offsets_, self.item_biases_ = users[:, d] + np.float32(mean), items[:, d].copy()
 
-    def _solve(self, rows: Rows, others: Array, mean: float, out: Array) -> Progress:
+    def _solve(self, train: Interactions, axis: Axis, others: Array, mean: float, out: Array) -> Progress:
         """Solve one side, given the other; a bias is the factor of a column of ones on the other side."""
         d, offsets = self.n_factors, None
         if self.biases:
             offsets = others[:, d] + np.float32(mean)
             others = others.copy()
             others[:, d] = 1
+        rows, ids = train.rows(axis), train.vocabulary(axis)
         ridge = self._ridge(np.diff(rows.indptr))
-        return half_sweep(System(others, offsets=offsets), *rows, ridge, out)
+        system = System(others, offsets=offsets, unknowns=d + self.biases)
+        return half_sweep(
+            system, *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
+        )
 
     def _ridge(self, counts: Array) -> Array:
         scale = counts if self.count_weighted else np.ones(len(counts))

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.catalog import Catalog
-from coterie.data.interactions import Interactions, Rows
+from coterie.data.interactions import Axis, Interactions
 from coterie.errors import DataError
 from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, padded, solve_rows
 from coterie.models.factors import FactorModel
@@ -113,15 +113,14 @@ class ImplicitALS(FactorModel):
         for side, counts in ((users, train.user_counts), (items, train.item_counts)):
             start = random.standard_normal((len(side), d), np.float32) * np.float32(self.init_scale / np.sqrt(d))
             side[:, :d] = np.where(counts[:, None] > 0, start, 0)
-        by_user, by_item = train.rows("users"), train.rows("items")
         # what the objective is with all factors zero
         total = float((self.alpha * train.values + (self.loss == "original")).sum(dtype=np.float64))
         for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}):
-            self._solve(by_user, items, train.n_items, users, self.solver)
-            done = self._solve(by_item, users, train.n_users, items, self.solver)
+            self._solve(train, "users", items, users, self.solver)
+            done = self._solve(train, "items", users, items, self.solver)
             penalty = np.einsum("ij,ij,i->", users, users, self._ridge(train.user_counts, train.n_items), dtype=float)
             sweep.objective = total - done.gain + float(penalty)
-        self._solve(by_user, items, train.n_items, users, "cholesky")
+        self._solve(train, "users", items, users, "cholesky")
         self.user_factors_, self.item_factors_ = users[:, :d].copy(), items[:, :d].copy()
         self.gram_ = self._gram(self.item_factors_)
 
@@ -136,10 +135,14 @@ class ImplicitALS(FactorModel):
         """What every pair weighs."""
         return 1.0 if self.loss == "original" else self.unobserved_weight
 
-    def _solve(self, rows: Rows, others: Array, n_others: int, out: Array, solver: Solver) -> Progress:
-        ridge = self._ridge(np.diff(rows.indptr), n_others)
-        system = self._system(others, self._gram(others))
-        return half_sweep(system, *rows, ridge, out, solver, self.cg_steps, self.block_size)
+    def _solve(self, train: Interactions, axis: Axis, others: Array, out: Array, solver: Solver) -> Progress:
+        rows, ids = train.rows(axis), train.vocabulary(axis)
+        ridge = self._ridge(np.diff(rows.indptr), len(others))
+        system = self._system(others, self._gram(others))._replace(unknowns=self.n_factors)
+        return half_sweep(
+            system, *rows, ridge, out, solver, self.cg_steps, self.block_size,
+            who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}",
+        )  # fmt: skip
 
     def _ridge(self, counts: Array, n_others: int) -> Array:
         frequency = counts + self._all_weight * n_others

@@ -1,0 +1,155 @@
+"""ALS and ImplicitALS against the formulas of the papers, and on real ratings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import coterie as ct
+from coterie.errors import DataError, DivergenceError, ParameterError
+from coterie.evaluation import split
+from tests.contract.cases import interactions, world
+from tests.models.folds import folds
+
+DENSE = np.array([[5, 3, 0, 1, 4], [4, 0, 0, 1, 0], [1, 1, 0, 5, 2], [0, 0, 5, 4, 1], [0, 1, 5, 4, 0], [2, 2, 2, 0, 0]])
+
+
+def explicit_objective(model: Any, x: ct.Interactions) -> float:
+    """The docstring's equation, a rating at a time."""
+    p, q = model.user_factors_.astype(float), model.item_factors_.astype(float)
+    b_u, b_i, mean = np.zeros(x.n_users), np.zeros(x.n_items), 0.0
+    if model.biases:
+        mean = model.mean_
+        b_u, b_i = model.user_offsets_.astype(float) - mean, model.item_biases_.astype(float)
+    total = 0.0
+    for u, i, r in zip(x.user_index, x.indices, x.values, strict=True):
+        total += (r - mean - b_u[u] - b_i[i] - p[u] @ q[i]) ** 2
+    for counts, factors, biases in ((x.user_counts, p, b_u), (x.item_counts, q, b_i)):
+        n = counts if model.count_weighted else (counts > 0)
+        total += model.regularization * float((n * ((factors**2).sum(axis=1) + biases**2)).sum())
+    return total
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("count_weighted", [True, False])
+def test_the_traced_objective_is_that_of_the_formula_and_never_rises(biases: bool, count_weighted: bool) -> None:
+    x = world()
+    model = ct.ALS(3, 0.2, count_weighted, biases, n_iterations=12).fit(x)
+    assert model.objective_[-1] == pytest.approx(explicit_objective(model, x), rel=1e-5)
+    assert (np.diff(model.objective_) <= 1e-6 * model.objective_[0]).all()
+
+
+@pytest.mark.parametrize("biases", [True, False])
+def test_users_and_items_are_the_solutions_of_their_systems(biases: bool) -> None:
+    x = interactions(DENSE)
+    model = ct.ALS(2, 0.3, biases=biases, n_iterations=200).fit(x)
+    mean = model.mean_ if biases else 0.0
+    offsets = model.user_offsets_ if biases else np.zeros(x.n_users)
+    item_biases = model.item_biases_ if biases else np.zeros(x.n_items)
+    for side, mine, others, own, theirs in (
+        (DENSE, model.user_factors_, model.item_factors_, offsets - mean, item_biases + mean),
+        (DENSE.T, model.item_factors_, model.user_factors_, item_biases, offsets),
+    ):
+        for row, ratings in enumerate(side):
+            rated = np.flatnonzero(ratings)
+            design = np.hstack([others[rated], np.ones((len(rated), int(biases)))])
+            matrix = design.T @ design + 0.3 * len(rated) * np.eye(design.shape[1])
+            expected = np.linalg.solve(matrix, design.T @ (ratings[rated] - theirs[rated]))
+            found = np.append(mine[row], own[row]) if biases else mine[row]
+            np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+
+
+def test_without_regularization_too_few_ratings_are_an_error_that_names_who() -> None:
+    with pytest.raises(DivergenceError, match=r"user 2 has fewer ratings than unknowns.*regularization above 0"):
+        ct.ALS(3, 0.0, biases=False).fit(interactions(DENSE[:, [0, 1, 3, 4]]))
+
+
+def test_more_factors_than_there_are_items() -> None:
+    model = ct.ALS(50, 0.1).fit(interactions(DENSE))
+    assert np.isfinite(model.score(interactions(DENSE).to_scipy())).all()
+
+
+def test_held_out_error_is_traced_on_real_ratings(shared: Path) -> None:
+    train, held_out = next(folds(shared))
+    model = ct.ALS().fit(train)
+    error = model.predict(held_out["user"], held_out["item"]) - held_out["rating"].to_numpy()
+    assert np.sqrt((error**2).mean()) < 0.93
+    parts = split(train, "random", 0)
+    watched = ct.ALS(16, n_iterations=6).fit(parts.train, validation=parts.test)
+    assert watched.held_out_rmse_[-1] < watched.held_out_rmse_[0]
+
+
+# ---- implicit --------------------------------------------------------------------------------------------
+
+
+def implicit_objective(model: ct.ImplicitALS, dense: np.ndarray) -> float:
+    """The docstring's equations over all pairs."""
+    p, q = model.user_factors_.astype(float), model.item_factors_.astype(float)
+    scores, chosen = p @ q.T, dense > 0
+    if model.loss == "original":
+        all_weight = 1.0
+        total = np.where(chosen, (1 + model.alpha * dense) * (1 - scores) ** 2, scores**2).sum()
+    else:
+        all_weight = model.unobserved_weight
+        total = np.where(chosen, model.alpha * dense * (1 - scores) ** 2, 0).sum() + all_weight * (scores**2).sum()
+    for axis, factors in ((1, p), (0, q)):
+        n = chosen.sum(axis=axis) + all_weight * dense.shape[axis]
+        total += model.regularization * float(((n**model.regularization_exponent) * (factors**2).sum(axis=1)).sum())
+    return float(total)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "ials++"])
+@pytest.mark.parametrize("loss", ["original", "ials++"])
+def test_the_implicit_objective_is_that_of_the_formula_and_never_rises(loss: Any, solver: Any) -> None:
+    x = world()
+    model = ct.ImplicitALS(
+        20, 0.05, 2.0, 0.3, 0.7, loss, solver, block_size=8, n_iterations=400, init_scale=0.3
+    ).fit(x)  # fmt: skip
+    assert (np.diff(model.objective_) <= 1e-5 * model.objective_[0]).all()
+    # the users are solved once more after the last sweep, which changes little by then
+    assert model.objective_[-1] == pytest.approx(implicit_objective(model, x.to_scipy().toarray()), rel=1e-3)
+
+
+def test_all_solvers_come_to_the_same_place() -> None:
+    x = world()
+    ends = [
+        ct.ImplicitALS(6, 0.05, solver=solver, block_size=8, n_iterations=300).fit(x).objective_[-1]  # type: ignore[arg-type]
+        for solver in ("cholesky", "cg", "ials++")
+    ]
+    assert ends == pytest.approx([ends[0]] * 3, rel=1e-3)
+
+
+def test_weights_below_zero_are_refused() -> None:
+    dense = interactions(DENSE)
+    with pytest.raises(DataError, match=r"above 0.*there is -5"):
+        ct.ImplicitALS().fit(replace(dense, values=-dense.values))
+
+
+def test_it_ranks_far_better_than_popularity_on_real_ratings(shared: Path) -> None:
+    train, _ = next(folds(shared))
+    board = ct.compare(train.binarized(4.0), ["popularity", ct.ImplicitALS(32)], "random", ["ndcg@10"], progress=False)
+    best, popular = (row.estimates["ndcg@10"].value for row in board.rows)  # type: ignore[union-attr]
+    assert board.rows[0].model.startswith("implicit-als")
+    assert best > 1.5 * popular
+
+
+@pytest.mark.parametrize("model", [ct.ALS(4), ct.ALS(4, biases=False), ct.ImplicitALS(4)], ids=str)
+def test_new_items_are_solved_against_the_users(model: Any) -> None:
+    x = world()
+    fresh = ct.Interactions.from_arrays(
+        ct.Vocabulary(x.users.ids[:12], "user"), ct.Vocabulary([5], "item"),
+        np.arange(12), np.zeros(12, int), np.full(12, 4.0),
+    )  # fmt: skip
+    model.fit(x).update(fresh)
+    table = model.recommend(int(x.users.ids[20]), 100)
+    assert 5 in table["item"].to_list()
+    assert model.item_factors_[model.train_.items.index(5)].any()
+
+
+def test_rank_is_a_number_from_one() -> None:
+    with pytest.raises(ParameterError, match="n_factors"):
+        ct.ALS(0).fit(world())
