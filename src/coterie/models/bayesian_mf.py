@@ -358,4 +358,6 @@ class BayesianMF(FactorModel):
     def _grow_items(self, n: int) -> None:
         super()._grow_items(n)
         self.item_bias_samples_ = grown(self.item_bias_samples_, n)
-        self.item_noise_ = grown(self.item_noise_ - 1, n) + 1
+        known = len(self.item_noise_)
+        self.item_noise_ = grown(self.item_noise_, n)
+        self.item_noise_[known:] = 1
