@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from coterie.models.baselines import BiasBaseline as BiasBaseline
     from coterie.models.baselines import Popularity as Popularity
     from coterie.models.baselines import Random as Random
+    from coterie.models.bayesian_mf import BayesianMF as BayesianMF
+    from coterie.models.bayesian_svdpp import BayesianSVDPlusPlus as BayesianSVDPlusPlus
     from coterie.models.biased_mf import BiasedMF as BiasedMF
     from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
@@ -51,6 +53,8 @@ _PUBLIC = {
     "Popularity": "coterie.models.baselines",
     "BiasBaseline": "coterie.models.baselines",
     "BiasedMF": "coterie.models.biased_mf",
+    "BayesianMF": "coterie.models.bayesian_mf",
+    "BayesianSVDPlusPlus": "coterie.models.bayesian_svdpp",
     "SVDPlusPlus": "coterie.models.svdpp",
     "BPR": "coterie.models.bpr",
     "UserKNN": "coterie.models.user_knn",

@@ -29,6 +29,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "biased-mf": ("biased_mf", "BiasedMF"),
     "svd++": ("svdpp", "SVDPlusPlus"),
     "bpr": ("bpr", "BPR"),
+    "bayesian-mf": ("bayesian_mf", "BayesianMF"),
+    "bayesian-svd++": ("bayesian_svdpp", "BayesianSVDPlusPlus"),
     "slope-one": ("slope_one", "SlopeOne"),
     "co-clustering": ("co_clustering", "CoClustering"),
 }
