@@ -198,6 +198,8 @@ class Recommender(ABC):
         ):
             _, rows = known.grown(given)
             changed.append(np.unique(rows[(counts > 0) | (rows >= len(known))]))
+        if not any(map(len, changed)):
+            return self
         updated = copy(self)
         updated._forget_derived()
         updated._update(merged, *changed)
@@ -233,8 +235,13 @@ class Recommender(ABC):
             if not name.endswith("_"):
                 delattr(self, name)
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether there is something to ask it."""
+        return hasattr(self, "train_")
+
     def _fitted(self) -> Interactions:
-        if not hasattr(self, "train_"):
+        if not self.is_fitted:
             raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(interactions) first")
         return self.train_
 
