@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.kernels.jit import inlined, kernel
+from coterie.kernels.jit import kernel
 from coterie.kernels.sampling import draw_alias
 from coterie.kernels.tastes import LEAST_VARIANCE, MOST_STEPS, SMALL_STEP
 
@@ -103,7 +103,7 @@ def solve_taste_rows(
     longest = 1
     for row in range(n):
         longest = max(longest, indptr[row + 1] - indptr[row])
-    chosen, leads = np.empty((longest, d + 1)), np.empty(longest)
+    chosen, losses = np.empty((longest, d + 1)), np.empty((longest, len(nodes)))
     mean, covariance = np.empty(d + 1), np.empty((d + 1, d + 1))
     p, before, step, turn = np.empty(d), np.empty(d), np.empty(d), np.empty(d)
     gradient, cross, matrix = np.empty(d), np.empty(d), np.empty((d, d))
@@ -139,9 +139,11 @@ def solve_taste_rows(
                 lead = chosen[a, d]
                 for f in range(d):
                     lead += chosen[a, f] * p[f]
-                leads[a] = lead
                 for t in range(len(nodes)):
-                    value += weights[begin + a] * node_shares[t] * _log_chance(lead - spread * nodes[t])
+                    ahead = lead - spread * nodes[t]
+                    odds = np.exp(-abs(ahead))
+                    losses[a, t] = (odds if ahead > 0 else 1.0) / (1.0 + odds)
+                    value += weights[begin + a] * node_shares[t] * (min(ahead, 0.0) - np.log1p(odds))
             if value < best - 1e-12 * abs(best):  # too far
                 for f in range(d):
                     step[f] *= 0.5
@@ -149,7 +151,7 @@ def solve_taste_rows(
                 continue
             best = value
             _set_up_newton(
-                begin, count, weights, ridge[row], chosen, leads, spread, turn, covariance, p, nodes, node_shares,
+                begin, count, weights, ridge[row], chosen, losses, spread, turn, covariance, p, nodes, node_shares,
                 gradient, cross, matrix,
             )  # fmt: skip
             _solve_in_place(matrix, gradient)
@@ -199,7 +201,7 @@ def _describe_rest(
 
 @kernel
 def _set_up_newton(
-    begin: int, count: int, weights: Array, ridge: float, chosen: Array, leads: Array, spread: float, turn: Array,
+    begin: int, count: int, weights: Array, ridge: float, chosen: Array, losses: Array, spread: float, turn: Array,
     covariance: Array, p: Array, nodes: Array, node_shares: Array, gradient: Array, cross: Array, matrix: Array,
 ) -> None:  # fmt: skip
     """The gradient, and the lower triangle of minus the matrix of second derivatives."""
@@ -213,9 +215,8 @@ def _set_up_newton(
     for a in range(count):
         push = curve = tilt = 0.0
         for t in range(len(nodes)):
-            loss = 1.0 / (1.0 + np.exp(leads[a] - spread * nodes[t]))
-            weight = weights[begin + a] * node_shares[t] * loss
-            bend = weight * (1.0 - loss)
+            weight = weights[begin + a] * node_shares[t] * losses[a, t]
+            bend = weight * (1.0 - losses[a, t])
             push += weight
             pull += weight * nodes[t]
             curve += bend
@@ -258,9 +259,3 @@ def _solve_in_place(matrix: Array, right: Array) -> None:
         line, solved = matrix[f], right[f]
         for h in range(f):
             right[h] -= line[h] * solved
-
-
-@inlined
-def _log_chance(lead: float) -> float:
-    """ln sigma(lead)."""
-    return -np.log1p(np.exp(-lead)) if lead > 0 else lead - np.log1p(np.exp(lead))

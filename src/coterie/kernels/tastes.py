@@ -25,8 +25,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _FEW_ROWS = 16
 _TASK = 64
 MOST_STEPS = 50
-#: A step this small, as a share of the largest factor, is the last.
-SMALL_STEP = 1e-7
+#: A step this small, as a share of the largest factor, is the last: what it leaves is of the order of its square.
+SMALL_STEP = 1e-4
 #: Added to the variance of scores, so that its root is smooth where they do not differ.
 LEAST_VARIANCE = 1e-10
 NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
