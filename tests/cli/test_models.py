@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 import coterie as ct
 from coterie.data.dataset import Dataset
 from coterie.errors import UnknownIdError
+from coterie.models.training import Sweep, Training
 from tests.cli.conftest import Run
 
 MODEL = ("--model", "user-knn", "--n-neighbors", "7", "--similarity", "pearson")
@@ -151,6 +155,28 @@ def test_a_fitted_model_is_kept_and_used(run: Run, movies: Path, tmp_path: Path)
     now = run("recommend", "1", *MODEL, "--data", movies, "--json").document
     later = run("recommend", "1", "--model", folder, "--json").document
     assert later == now
+
+
+def test_ctrl_c_keeps_what_was_learned(run: Run, movies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Training.sweeps
+
+    def interrupted(self: Training, *args: Any, **more: Any) -> Iterator[Sweep]:
+        for sweep in plain(self, *args, **more):
+            if sweep.number == 1:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield sweep
+
+    folder, kept = tmp_path / "model", tmp_path / "sweeps"
+    command = ("fit", "als", movies, "-o", folder, "--checkpoint", kept, "--n-factors", "3", "--json")
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "sweeps", interrupted)
+        assert run(*command).document["interrupted"] is True
+    assert len(ct.load_model(folder).objective_) == 2  # type: ignore[attr-defined]
+    assert run(*command).document["interrupted"] is False  # goes on
+    assert len(ct.load_model(folder).objective_) == 15  # type: ignore[attr-defined]
+    answer = run("fit", "popularity", movies, "-o", folder, "--checkpoint", kept)
+    assert answer.status == 1
+    assert "does not learn in sweeps" in answer.err
 
 
 def test_a_fitted_model_brings_its_data_and_options(run: Run, movies: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, NewDataArgument
+from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, NewDataArgument, settings
 from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr, stdout, working
 
 if TYPE_CHECKING:
@@ -48,19 +48,38 @@ def fit(
     data: DataArgument,
     out: Output,
     folder: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the fitted model goes.")],
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Keep every sweep here, and go on from it where an earlier fit was cut off."
+        ),
+    ] = None,
 ) -> None:
-    """Fit a model and keep it in a folder, for `--model FOLDER`."""
-    from coterie.cli.sources import fit_model
+    """Fit a model and keep it in a folder, for `--model FOLDER`.
+
+    Ctrl-C ends a model that learns in sweeps after the running one, and keeps what was learned by then.
+    """
+    from coterie.cli.sources import fit_to
+    from coterie.models.registry import model_class
 
     dataset = data.load()
     start = time.perf_counter()
-    fitted = fit_model(model.model, model.hyper_parameters, dataset)
+    fitted = model_class(model.model)(**settings(model.model, model.hyper_parameters))
+    interrupted = False
+    try:
+        fit_to(fitted, dataset, checkpoint)
+    except KeyboardInterrupt:
+        if not fitted.is_fitted:
+            raise
+        interrupted = True
     seconds = time.perf_counter() - start
     with working(f"Saving {folder}"):
         fitted.save(folder)
-    document = {**_about(fitted), "data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder)}
+    about = {"data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder), "interrupted": interrupted}
     shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
-    out.show(document, cell(f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s and saved to {folder}"))
+    how = ", interrupted: it has learned from fewer sweeps than were asked for," if interrupted else ""
+    text = f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s{how} and saved to {folder}"
+    out.show({**_about(fitted), **about}, cell(text))
 
 
 def update(

@@ -57,11 +57,13 @@ def stderr() -> Console:
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Say what is being done, on a terminal only and only while it lasts."""
+    from coterie.data.progress import quiet
+
     console = stderr()
     if not console.is_terminal:
         yield
         return
-    with console.status(text):
+    with console.status(text), quiet():
         yield
 
 

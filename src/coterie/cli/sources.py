@@ -116,8 +116,15 @@ def _years(text: str | None) -> tuple[int, int] | None:
 def fit_model(name: str, hyper_parameters: HyperParameters, data: Dataset) -> Recommender:
     """A registered model fitted to a dataset."""
     model = model_class(name)(**settings(name, hyper_parameters))
-    with working(f"Fitting {name} to {data.name}"):
-        return model.fit(data.interactions, data.catalog)
+    return fit_to(model, data)
+
+
+def fit_to(model: Recommender, data: Dataset, checkpoint: Path | None = None) -> Recommender:
+    """The model, fitted; one that learns in sweeps shows their progress itself."""
+    if model.learns_in_sweeps:
+        return model.fit(data.interactions, data.catalog, checkpoint=checkpoint)
+    with working(f"Fitting {model.name} to {data.name}"):
+        return model.fit(data.interactions, data.catalog, checkpoint=checkpoint)
 
 
 def obtain_model(options: ModelOptions, data: DataOptions) -> Recommender:
