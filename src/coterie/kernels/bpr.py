@@ -185,14 +185,12 @@ def _describe_rest(
             shared = share * vector[f]
             mean[f] -= shared
             line = covariance[f]
-            for g in range(width):
+            for g in range(f + 1):
                 line[g] -= shared * vector[g]
     for f in range(width):
         mean[f] /= rest
-    for f in range(width):
-        line = covariance[f]
-        for g in range(width):
-            line[g] = line[g] / rest - mean[f] * mean[g]
+        for g in range(f + 1):
+            covariance[f, g] = covariance[g, f] = covariance[f, g] / rest - mean[f] * mean[g]
     for a in range(count):
         target = chosen[a]
         for f in range(width):
