@@ -54,9 +54,11 @@ class BPR(FactorModel):
 
     After the last epoch each user's factors are set to the maximum of their own part of the objective given the
     items, by Newton's method, with the scores of what they did not choose taken to be normally distributed (their mean
-    and variance are exact). This does not lose to the trained factors (see the tests), it is how strangers
-    are folded in as well, and at the maximum the factors are a sum over the chosen items, so that `explain` can say
-    what each adds to a score. `update` folds in changed and new users; new items have no factors before the next fit.
+    and variance are exact). Once the items have settled this ranks as well as the trained factors do: on
+    MovieLens 1M with a random fifth held out, NDCG@10 is 0.395 against 0.394 after 100 epochs, and 0.336 against 0.343
+    after 25. It is how strangers are folded in as well, and at the maximum the factors are a sum over the chosen items,
+    so that `explain` can say what each adds to a score. `update` folds in changed and new users; new items have no
+    factors before the next fit.
 
     Attributes
     ----------
