@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import ElasticNet
+from threadpoolctl import threadpool_limits
 
 import coterie as ct
 from coterie.data.vocabulary import Vocabulary
@@ -100,6 +101,15 @@ def test_memory_is_asked_for_before_it_is_taken(model: ItemWeightsModel, monkeyp
     monkeypatch.setenv("COTERIE_MEMORY", "1e-6")
     with pytest.raises(MemoryBudgetError, match=r"25 x 25 items would take .*min_item_ratings.*RP3beta"):
         model.fit(world())
+
+
+def test_the_inverse_has_the_same_bits_at_any_number_of_threads() -> None:
+    x = random_world((400, 300), 0.1, 9)
+    found = set()
+    for threads in (1, 2, 3):
+        with threadpool_limits(threads, "blas"):
+            found.add(ct.EASE().fit(x).item_weights_.tobytes())
+    assert len(found) == 1
 
 
 def check_update(model: ct.EASE, before: ct.Interactions, new: ct.Interactions) -> None:

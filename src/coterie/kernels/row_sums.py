@@ -12,7 +12,7 @@ from coterie.kernels.parallel import run_blocks
 Array = np.ndarray[Any, np.dtype[Any]]
 
 # Columns of the weights that all profiles are multiplied with before the next: a popular row's part stays in cache.
-PANEL = 512
+PANEL = 1024
 _ROWS = 32  # profiles a task where weights are sparse
 
 

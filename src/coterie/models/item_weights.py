@@ -20,6 +20,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Up to this many profiles NumPy and SciPy answer, so that serving one person never waits for a compiler.
 _FEW_ROWS = 16
+# Scores of dense weights that are worked out together.
+_BLOCK_BYTES = 96 << 20
 
 
 class ItemWeightsModel(Recommender):
@@ -65,6 +67,12 @@ class ItemWeightsModel(Recommender):
         known = np.concatenate([[0], np.cumsum(self._rated[profiles.indices])])[profiles.indptr]
         scores[known[1:] == known[:-1]] = np.nan
         return scores
+
+    def _block_size(self) -> int:
+        """Dense weights are read as a whole for each block, so blocks are large."""
+        if not isinstance(self.item_weights_, np.ndarray):
+            return super()._block_size()
+        return max(1, min(1024, _BLOCK_BYTES // (4 * max(1, self.train_.n_items))))
 
     @cached_property
     def _positive(self) -> bool:
