@@ -40,6 +40,8 @@ assert "numba" not in sys.modules
         ct.BiasedMF(),
         ct.SVDPlusPlus(),
         ct.BPR(),
+        ct.BayesianMF(n_burn_in=2, n_samples=3),
+        ct.BayesianSVDPlusPlus(n_burn_in=2, n_samples=3),
         ct.SVD(n_factors=3),
         ct.PureSVD(n_factors=3),
     ],
