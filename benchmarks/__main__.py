@@ -1,4 +1,4 @@
-"""The command: measure, print the tables, and keep them under bench-results/."""
+"""The command: measure, print the tables, and keep them under bench-results/. See also: accuracy --help."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks import accuracy
 from benchmarks.jobs import DATASETS, QUICK_DATASETS, Job, jobs
 from benchmarks.machine import BUSY, cores, load, machine
 from benchmarks.report import markdown
@@ -21,7 +22,10 @@ RESULTS = ROOT / "bench-results"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run; 1 where one of our own jobs failed or its results differ from a peer's."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given[:1] == ["accuracy"]:
+        return accuracy.main(given[1:])
+    options = _parser().parse_args(given)
     chosen = [job for job in jobs() if not options.only or job.name in options.only]
     bench = Bench(
         folder=options.data_folder,
@@ -35,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if load() > BUSY:
         _say(f"note: this machine is busy (load {load()}), so the numbers will be too high and uneven")
-    results = _measure(bench, chosen, sys.argv[1:] if arguments is None else list(arguments))
+    results = _measure(bench, chosen, given)
     text = markdown(results)
     print(text)
     _keep(results, text, options.output)

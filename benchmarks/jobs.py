@@ -13,6 +13,8 @@ MEASURES = ("jaccard", "cosine", "pearson", "manhattan", "euclidean", "chebyshev
 PART = 0.1
 #: The datasets by the size that a job asks for.
 DATASETS = {"large": "synthetic:20m", "small": "synthetic:1m"}
+#: Models that serve strangers, and where they are kept; all with 64 factors.
+STRANGERS = {"ItemKNN": "item-knn", "ALS": "als", "ImplicitALS": "implicit-als", "SVD": "svd"}
 QUICK_DATASETS = {"large": "synthetic:1m", "small": "synthetic:1m"}
 
 
@@ -24,7 +26,7 @@ class Contender:
     ----------
     name : str
     call : str
-        ``ours:function`` or ``peers:function``, timed inside a fresh process.
+        ``module:function``, timed inside a fresh process; modules of peers begin with ``peers``.
     command : tuple of str
         Instead of `call`: a command whose whole run is timed; ``{python}``, ``{csv}`` and the like are filled in.
     options : dict
@@ -43,7 +45,7 @@ class Contender:
 
     @property
     def is_peer(self) -> bool:
-        return self.call.startswith("peers:")
+        return self.call.startswith("peers")
 
 
 @dataclass(frozen=True)
@@ -64,13 +66,32 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What else `who` must reach: a number of its quality, or ``peak GB``, as it is or as times that of `than`."""
+
+    who: str
+    what: str
+    most: float | None = None
+    least: float | None = None
+    than: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether a number (or ratio) is within."""
+        return (self.most is None or value <= self.most) and (self.least is None or value >= self.least)
+
+    def __str__(self) -> str:
+        limits = [f"{word} {x:g}" for word, x in (("at most", self.most), ("at least", self.least)) if x is not None]
+        return f"{self.what} {' and '.join(limits)}" + (f" x that of {self.than}" if self.than else "")
+
+
+@dataclass(frozen=True)
 class Job:
     """One row of the measurements; `repeats` fresh processes for every contender, in turns."""
 
     name: str
     title: str
     contenders: tuple[Contender, ...]
-    targets: tuple[Target, ...] = ()
+    targets: tuple[Target | Bound, ...] = ()
     size: str = "large"
     repeats: int = 3
     needs: tuple[str, ...] = ()
@@ -84,7 +105,10 @@ def format_seconds(value: float) -> str:
 
 def jobs() -> tuple[Job, ...]:
     """All jobs in the order of the report."""
-    return (_csv(), _reopen(), _item_cosine(), _user_cosine(), _pearson(), _six(), _start(), _stranger(), _artefact())
+    from benchmarks.jobs_models import model_jobs
+
+    first = (_csv(), _reopen(), _item_cosine(), _user_cosine(), _pearson(), _six(), _start())
+    return (*first, _stranger(), _artefact(), *model_jobs())
 
 
 def _csv() -> Job:
@@ -197,16 +221,23 @@ def _stranger() -> Job:
     ours, peers = [], []
     for size in (20, 100):
         options = {"size": size, "calls": 2000}
-        ours.append(Contender(f"coterie ItemKNN, {size} rated", "ours:stranger", options=options))
-        name = f"implicit CosineRecommender, {size} rated"
-        peers.append(Contender(name, "peers:implicit_stranger", options=options, beside=ours[-1].name))
+        of_size = [
+            Contender(f"coterie {name}, {size} rated", "ours:stranger", options={**options, "artefact": kept})
+            for name, kept in STRANGERS.items()
+        ]
+        for name, beside in (("CosineRecommender", "ItemKNN"), ("ALS, recalculate_user", "ImplicitALS")):
+            call = "peers:implicit_stranger" if beside == "ItemKNN" else "peers_models:implicit_stranger"
+            to = f"coterie {beside}, {size} rated"
+            peers.append(Contender(f"implicit {name}, {size} rated", call, options=options, beside=to))
+        ours += of_size
+    targets = [(Target(who.name, 0.0005), Target(who.name, 0.002, statistic="p99")) for who in ours]
     return Job(
         "stranger",
         "Ten items for one stranger from a loaded model",
         (*ours, *peers),
-        tuple(Target(contender.name, 0.005, statistic="p99") for contender in ours),
+        tuple(target for both in targets for target in both),
         repeats=1,
-        needs=("artefact",),
+        needs=("artefact", "factor_models"),
         note="implicit takes and gives row numbers and arrays, Coterie ids and a table.",
     )
 

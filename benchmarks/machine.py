@@ -79,9 +79,19 @@ def versions(_: dict[str, Any]) -> dict[str, Any]:
     import numpy  # noqa: F401  (its BLAS is what is asked about)
     from threadpoolctl import threadpool_info
 
-    known = ("coterie", "numpy", "scipy", "numba", "polars", "implicit", "sparse_dot_topn", "scikit-surprise")
+    ours = ("coterie", "numpy", "scipy", "numba", "polars")
+    peers = (
+        "implicit",
+        "irspack",
+        "cmfrec",
+        "cornac",
+        "faiss-cpu",
+        "scikit-learn",
+        "scikit-surprise",
+        "sparse_dot_topn",
+    )
     found = {}
-    for name in known:
+    for name in ours + peers:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -64,7 +64,7 @@ def _neighbors(request: dict[str, Any], axis: str, find: Callable[[ct.Interactio
 def stranger(request: dict[str, Any]) -> Work:
     """The ten best items for a stranger, from a loaded artefact."""
     data = Data.of(request)
-    model = ct.load_model(data.artefact)
+    model = ct.load_model(data.artefact(request["artefact"]))
     ids, calls = model.train_.items.ids, request["calls"]
     profiles = data.profiles(request["size"])
     strangers: list[dict[int | str, float]] = [
@@ -81,4 +81,8 @@ def stranger(request: dict[str, Any]) -> Work:
 def load_artefact(request: dict[str, Any]) -> Work:
     """A fitted model from disk, every file's checksum compared."""
     data = Data.of(request)
-    return Work(act=lambda: ct.load_model(data.artefact), warm_up=lambda: ct.load(data.few_csv, cache=False), times=5)
+    return Work(
+        act=lambda: ct.load_model(data.artefact("item-knn")),
+        warm_up=lambda: ct.load(data.few_csv, cache=False),
+        times=5,
+    )

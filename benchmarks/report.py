@@ -37,7 +37,10 @@ def _head(results: dict[str, Any]) -> str:
 
 
 def _table(jobs: list[dict[str, Any]]) -> str:
-    lines = ["| job | who | median | range (timings) | x ours | peak memory |", "|---|---|--:|--:|--:|--:|"]
+    lines = [
+        "| job | who | median | range (timings) | x ours | peak memory | quality |",
+        "|---|---|--:|--:|--:|--:|---|",
+    ]
     for job in jobs:
         for number, row in enumerate(job["contenders"]):
             title = f"**{job['title']}** (`{job['name']}`, {job['dataset']})" if number == 0 else ""
@@ -47,13 +50,13 @@ def _table(jobs: list[dict[str, Any]]) -> str:
 
 def _numbers(row: dict[str, Any]) -> str:
     if "median" not in row:
-        return "left out | | | "
+        return "left out | | | | "
     low, high = format_seconds(row["least"]), format_seconds(row["most"])
     spread = f"{low} to {high}" if row["timings"] < 100 else f"p99 {format_seconds(row['p99'])}, most {high}"
     ratio = f"{row['ratio']:.2f}" if "ratio" in row else ""
-    return (
-        f"{format_seconds(row['median'])} | {spread} ({row['timings']}) | {ratio} | {row['peak_bytes'] / 1e6:,.0f} MB"
-    )
+    memory = f"{row['peak_bytes'] / 1e6:,.0f} MB"
+    quality = ", ".join(f"{name} {value:.4g}" for name, value in row["quality"].items())
+    return f"{format_seconds(row['median'])} | {spread} ({row['timings']}) | {ratio} | {memory} | {quality}"
 
 
 def _targets(jobs: list[dict[str, Any]]) -> str:
@@ -69,12 +72,7 @@ def _targets(jobs: list[dict[str, Any]]) -> str:
 def _measured(target: dict[str, Any]) -> str:
     if target["reached"] is None:
         return "- | not measured"
-    verdict = "reached" if target["reached"] else "**missed**"
-    if target["ratio"] is None:
-        return f"{format_seconds(target['seconds'])} | {verdict}"
-    ratio = target["ratio"]
-    text = f"{1 / ratio:.2f} x faster" if target["target"].startswith("at least") else f"{ratio:.2f} x"
-    return f"{text} | {verdict}"
+    return f"{target['measured']} | {'reached' if target['reached'] else '**missed**'}"
 
 
 def _notes(results: dict[str, Any]) -> str:

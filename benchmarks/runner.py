@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.jobs import DATASETS, Contender, Job, Target
+from benchmarks.jobs import DATASETS, Bound, Contender, Job, Target, format_seconds
 from benchmarks.machine import Others
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -86,7 +86,8 @@ class Bench:
         if process.returncode:
             raise WorkerError(f"{' '.join(filled)} ended with status {process.returncode}")
         peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-        return {"seconds": [elapsed], "measured": elapsed, "warm_up": 0.0, "peak_bytes": peak, "check": None}
+        facts = {"warm_up": 0.0, "peak_bytes": peak, "check": None, "quality": {}}
+        return {"seconds": [elapsed], "measured": elapsed, **facts}
 
     # ---- jobs ----------------------------------------------------------------------------------------
 
@@ -181,6 +182,7 @@ def _row(contender: Contender, job: Job, runs: list[dict[str, Any]], problem: st
         "warm_up_first": runs[0]["warm_up"],
         "peak_bytes": max(run["peak_bytes"] for run in runs),
         "check": runs[0]["check"],
+        "quality": {name: statistics.median(run["quality"][name] for run in runs) for name in runs[0]["quality"]},
     }
 
 
@@ -192,16 +194,27 @@ def _relate(rows: list[dict[str, Any]]) -> None:
             row["ratio"] = row["median"] / medians[row["beside"]]
 
 
-def judge(target: Target, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Whether a target was reached; None where it could not be measured."""
+def judge(target: Target | Bound, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Whether a target was reached, and what was measured, in words; None where it could not be."""
     by_name = {row["name"]: row for row in rows}
     ours, other = by_name[target.who], by_name.get(target.than)
-    answer: dict[str, Any] = {"who": target.who, "target": str(target), "reached": None, "seconds": None, "ratio": None}
+    answer: dict[str, Any] = {"who": target.who, "target": str(target), "reached": None, "measured": None}
     if "median" not in ours or (other is not None and "median" not in other):
         return answer
+    if isinstance(target, Bound):
+        value = _quality(ours, target.what) / (_quality(other, target.what) if other else 1)
+        return answer | {"reached": target.holds(value), "measured": f"{value:.4g}{' x' if other else ''}"}
     seconds = ours[target.statistic]
     ratio = seconds / other[target.statistic] if other else None
-    return answer | {"reached": (ratio or seconds) <= target.most, "seconds": seconds, "ratio": ratio}
+    if ratio is None:
+        measured = format_seconds(seconds)
+    else:
+        measured = f"{1 / ratio:.2f} x faster" if target.most < 1 else f"{ratio:.2f} x"
+    return answer | {"reached": (ratio or seconds) <= target.most, "measured": measured}
+
+
+def _quality(row: dict[str, Any], what: str) -> float:
+    return float(row["peak_bytes"] / 1e9 if what == "peak GB" else row["quality"][what])
 
 
 def agreement(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

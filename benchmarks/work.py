@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ import scipy.sparse as sp
 Array = np.ndarray[Any, np.dtype[Any]]
 #: What was found, by what it is; contenders must agree about what both have.
 Check = dict[str, Any]
+#: How good it is, by measure.
+Quality = dict[str, float]
 
 #: Neighbours that are asked for, as in every row about neighbours.
 K = 50
@@ -25,6 +28,8 @@ K = 50
 CHECKED_ROWS = 200
 #: Strangers served before the clock starts.
 WARM_CALLS = 20
+#: Sweeps (or epochs) after which models are judged; the time of one is taken over all but the first.
+SWEEPS = 6
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Work:
         Makes of the last result a `Check`, as JSON values.
     seconds : callable or None
         Seconds of the whole job from the result and the seconds measured, where only a part was done.
+    quality : callable or None
+        How good the last result is: numbers by name, printed beside the time.
     """
 
     act: Callable[[], Any]
@@ -50,6 +57,62 @@ class Work:
     times: int = 1
     check: Callable[[Any], Check] | None = None
     seconds: Callable[[Any, float], float] | None = None
+    quality: Callable[[Any], Quality] | None = None
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """A model trained for `SWEEPS` sweeps, and how long one of them takes without what is done once."""
+
+    model: Any
+    seconds: float
+
+
+def in_sweeps(fit: Callable[[int], Any], few: Callable[[], Any], quality: Callable[[Any, float], Quality]) -> Work:
+    """A sweep of what ``fit(number of sweeps)`` trains: a fit of `SWEEPS` less a fit of one, over those between.
+
+    `few` warms up; `quality` is told the model and the seconds of a sweep.
+    """
+
+    def act() -> Sweeps:
+        started = time.perf_counter()
+        fit(1)
+        one = time.perf_counter()
+        model = fit(SWEEPS)
+        return Sweeps(model, (time.perf_counter() - one - (one - started)) / (SWEEPS - 1))
+
+    return _sweeps(act, few, quality)
+
+
+def by_callback(
+    fit: Callable[[Callable[[], None]], Any], few: Callable[[], Any], quality: Callable[[Any, float], Quality]
+) -> Work:
+    """The same where ``fit(ended)`` calls `ended` after each of its `SWEEPS` sweeps; the first does not count."""
+
+    def act() -> Sweeps:
+        ends: list[float] = []
+        model = fit(lambda: ends.append(time.perf_counter()))
+        return Sweeps(model, (ends[-1] - ends[0]) / (len(ends) - 1))
+
+    return _sweeps(act, few, quality)
+
+
+def _sweeps(act: Callable[[], Sweeps], few: Callable[[], Any], quality: Callable[[Any, float], Quality]) -> Work:
+    return Work(
+        act=act,
+        warm_up=few,
+        seconds=lambda done, _: done.seconds,
+        quality=lambda done: quality(done.model, done.seconds),
+    )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Ratings that no model has seen: rows and columns of the matrix, and values."""
+
+    users: Array
+    items: Array
+    values: Array
 
 
 @dataclass(frozen=True)
@@ -82,10 +145,22 @@ class Data:
         """The first lines of `csv`."""
         return self.folder / "few.csv"
 
+    def artefact(self, name: str) -> Path:
+        """Where a fitted model is kept, by its name in the registry."""
+        return self.folder / name
+
     @property
-    def artefact(self) -> Path:
-        """Where an `ItemKNN` is kept."""
-        return self.folder / "item-knn"
+    def held_out(self) -> Array:
+        """bool (ratings,): a tenth of the ratings, drawn with the seed, that models are judged by."""
+        return np.asarray(np.load(self.folder / "held-out.npy"))
+
+    def split(self) -> tuple[sp.csr_matrix, HeldOut]:
+        """The ratings to learn from, float32, and those held out."""
+        x, held = self.matrix(), self.held_out
+        rows = np.repeat(np.arange(x.shape[0], dtype=np.int32), np.diff(x.indptr))
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows[~held], minlength=x.shape[0]))]).astype(np.int32)
+        train = sp.csr_matrix((x.data[~held], x.indices[~held], indptr), shape=x.shape)
+        return train, HeldOut(rows[held], x.indices[held], x.data[held])
 
     def matrix(self, dtype: Any = np.float32) -> sp.csr_matrix:
         """Users x items, float32 unless told, in memory."""
@@ -126,6 +201,17 @@ def check_matrix(indptr: Array, indices: Array, values: Array) -> Check:
 def check_lists(values: Array, what: str) -> Check:
     """Neighbours' values (rows, K) by a measure, best first; 0 where there are fewer."""
     return {what: np.nan_to_num(values.astype(np.float64)).round(6).tolist()}
+
+
+def check_scores(scores: Array) -> Check:
+    """The scores of the items in lists, best first; 0 where a list has no more."""
+    return {"scores": scores.astype(np.float64).round(6).tolist()}
+
+
+def value_errors(data: Data, values: Array) -> Quality:
+    """How far off singular values (largest first) are at most, as a share of the true ones."""
+    true = np.load(data.folder / "singular-values.npy")
+    return {"largest error of a singular value": float(np.max(np.abs(values - true) / true))}
 
 
 def check_sparse_lists(similar: sp.csr_matrix, rows: Array) -> Check:

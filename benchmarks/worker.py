@@ -34,6 +34,7 @@ def measure(work: Work) -> dict[str, Any]:
         "warm_up": warm_up,
         "peak_bytes": peak_bytes(),
         "check": None if work.check is None else work.check(result),
+        "quality": {} if work.quality is None else work.quality(result),
     }
 
 
