@@ -47,6 +47,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "rp3beta": [{"normalize": False, "beta": 0.2}, {"n_neighbors": 15}],
     "user-knn": _NEIGHBORS,
     "svd": [{"centering": "none"}, {"n_factors": 3}],
+    "nmf": [
+        {"reading": "zeros"},
+        {"solver": "multiplicative", "n_factors": 3},
+        {"reading": "zeros", "regularization": 0.0},
+    ],
     "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
     "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "biased-mf": [{"n_factors": 3, "regularization": 0.5}],
@@ -90,6 +95,17 @@ def world(text: bool = False, seed: int = 0) -> Interactions:
         ids = [[f"№ {i}" for i in part] for part in ids]
     vocabularies = Vocabulary(ids[0], "user"), Vocabulary(ids[1], "item")
     return Interactions.from_arrays(*vocabularies, user, item, dense[user, item])
+
+
+@cache
+def wide_world() -> Interactions:
+    """1,200 users, 700 items, 30,000 ratings: more than one block of rows for every kernel."""
+    random = np.random.default_rng(3)
+    user, item = random.integers(0, 1200, 30_000), (700 * random.random(30_000) ** 2).astype(np.int64)
+    values = random.integers(1, 11, 30_000) / 2
+    vocabularies = Vocabulary(np.arange(1200), "user"), Vocabulary(np.arange(700), "item")
+    pairs = np.unique(np.stack([user, item]), axis=1, return_index=True)[1]
+    return Interactions.from_arrays(*vocabularies, user[pairs], item[pairs], values[pairs])
 
 
 def interactions(dense: Any) -> Interactions:

@@ -24,6 +24,7 @@ from tests.contract.cases import (
     make,
     profile_of,
     state,
+    wide_world,
     world,
 )
 
@@ -121,6 +122,19 @@ def test_any_number_of_threads_gives_the_same_bytes(case: Case, monkeypatch: pyt
         model = make(case).fit(world(), catalog())
         scores = model.score(world().to_scipy(), np.arange(world().n_users))
         found.add((scores.tobytes(), tuple(sorted(state(model).items()))))
+    assert len(found) == 1
+
+
+@each_model
+def test_threads_make_no_difference_where_there_is_work_for_several(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = set()
+    for threads in ("1", "2", "5"):
+        monkeypatch.setenv("COTERIE_THREADS", threads)
+        model = make(case).fit(wide_world())
+        table = model.recommend(wide_world().users.ids[::3], k=5)
+        found.add((table.write_ipc(None).getvalue(), tuple(sorted(state(model).items()))))
     assert len(found) == 1
 
 
