@@ -197,14 +197,12 @@ class BayesianMF(FactorModel):
         by_item = chain.items[:n].transpose(1, 0, 2)
         self.item_factors_ = by_item[:, :, :-1].reshape(n_items, -1)
         self.item_bias_samples_ = np.ascontiguousarray(by_item[:, :, -1])
-        self.item_biases_ = self._mean_biases(self.item_bias_samples_)
+        biases = self.item_bias_samples_.mean(axis=1, dtype=np.float64)
+        self.item_biases_ = np.asarray(self.spread_ * biases, np.float32)
         self.item_means_, self.item_precisions_ = chain.item_means[:n], chain.item_precisions[:n]
         self.user_means_, self.user_precisions_ = chain.user_means[:n], chain.user_precisions[:n]
         self.noise_precisions_, self.noise_shapes_ = chain.noise_precisions[:n], chain.noise_shapes[:n]
         self.item_noise_ = np.ascontiguousarray(chain.item_noise[:n].T)
-
-    def _mean_biases(self, samples: Array) -> Array:
-        return np.asarray(self.spread_ * samples.mean(axis=1, dtype=np.float64), np.float32)
 
     # ---- people ------------------------------------------------------------------------------------
 
