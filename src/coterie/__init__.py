@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
+    from coterie.models.nmf import NMF as NMF
     from coterie.models.registry import load_model as load_model
     from coterie.models.slim import SLIM as SLIM
     from coterie.models.slope_one import SlopeOne as SlopeOne
@@ -65,6 +66,7 @@ _PUBLIC = {
     "RP3beta": "coterie.models.walks",
     "SVD": "coterie.models.svd",
     "PureSVD": "coterie.models.svd",
+    "NMF": "coterie.models.nmf",
     "ALS": "coterie.models.als",
     "ImplicitALS": "coterie.models.implicit_als",
     "SlopeOne": "coterie.models.slope_one",

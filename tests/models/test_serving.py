@@ -44,6 +44,8 @@ assert "numba" not in sys.modules
         ct.BayesianSVDPlusPlus(n_burn_in=2, n_samples=3),
         ct.SVD(n_factors=3),
         ct.PureSVD(n_factors=3),
+        ct.NMF(n_factors=3),
+        ct.NMF(n_factors=3, reading="zeros"),
     ],
     ids=str,
 )

@@ -24,6 +24,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "rp3beta": ("walks", "RP3beta"),
     "svd": ("svd", "SVD"),
     "pure-svd": ("svd", "PureSVD"),
+    "nmf": ("nmf", "NMF"),
     "als": ("als", "ALS"),
     "implicit-als": ("implicit_als", "ImplicitALS"),
     "biased-mf": ("biased_mf", "BiasedMF"),
