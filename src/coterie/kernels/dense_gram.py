@@ -31,7 +31,7 @@ def dense_gram(indptr: Array, columns: Array, values: Array, n_columns: int) -> 
     out = np.empty((n, n), np.float32)
     ranked = gram.rank_rows(indptr, columns, values, n_columns)
     found = blocks_of_ranks(np.diff(indptr)[ranked.order])
-    waiting = iter(found[::-1])  # the longest panels first, so that threads end together
+    waiting = iter(found)  # popular rows first: their blocks need most memory, and `out` takes none until written
 
     def work(_start: int, _stop: int) -> None:
         counts, slot = np.zeros(n_columns, np.int32), np.full(n_columns, -1, np.int32)
