@@ -12,7 +12,7 @@ import numpy as np
 
 from coterie.kernels.jit import kernel
 from coterie.kernels.parallel import run_blocks
-from coterie.kernels.tiles import NARROW, add_row
+from coterie.kernels.tiles import NARROW, add_row, fetch_row
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -20,6 +20,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # the number of threads does not matter; more threads than parts are of no use.
 _PARTS = 8
 _ROWS = 1024  # rows a task where rows are independent
+# Entries between asking for a row of the block and reading it.
+_AHEAD = 8
 
 
 class Sparse(NamedTuple):
@@ -57,10 +59,12 @@ def multiply_rows(
     start: int, stop: int, indptr: Array, indices: Array, values: Array, block: Array, out: Array, column: int
 ) -> None:
     """``out[start:stop, column : column + NARROW] = X[start:stop] @ block``; `block` float32 (n_columns, NARROW)."""
+    last = indptr[stop] - 1
     for row in range(start, stop):
         sums = out[row, column : column + NARROW]
         sums[:] = 0
         for a in range(indptr[row], indptr[row + 1]):
+            fetch_row(block, indices[min(a + _AHEAD, last)])
             add_row(values[a : a + 1], block[indices[a]], sums)
 
 
@@ -70,10 +74,11 @@ def add_gram_product(start: int, stop: int, indptr: Array, indices: Array, value
 
     Side by side, because what one row needs of `left` it then adds to at the same places of `right`.
     """
-    product = np.empty(NARROW, np.float32)
+    product, last = np.empty(NARROW, np.float32), indptr[stop] - 1
     for row in range(start, stop):
         product[:] = 0
         for a in range(indptr[row], indptr[row + 1]):
+            fetch_row(pairs, indices[min(a + _AHEAD, last)])
             add_row(values[a : a + 1], pairs[indices[a]], product)
         for a in range(indptr[row], indptr[row + 1]):
             add_row(values[a : a + 1], product, pairs[indices[a], NARROW:])
