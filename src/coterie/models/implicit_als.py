@@ -85,11 +85,11 @@ class ImplicitALS(FactorModel):
     name: ClassVar[str] = "implicit-als"
     learns_in_sweeps = True
     n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(16, 256), log=True)] = 64
-    regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-4, 1), log=True)] = 0.003
+    regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-4, 1), log=True)] = 0.01
     alpha: Annotated[float, Range(0, help="weight of a chosen item, a unit of value", search=(0.1, 40), log=True)] = 1.0
     unobserved_weight: Annotated[
         float, Range(0, help="α₀, weight of every pair (ials++ loss)", search=(0.003, 1), log=True)
-    ] = 0.1
+    ] = 0.2
     regularization_exponent: Annotated[
         float, Range(0, 2, help="ν: 0 for λ alike for all, 1 for λ times frequency", search=(0, 1))
     ] = 1.0
