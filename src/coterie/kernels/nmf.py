@@ -24,7 +24,8 @@ _TASK = 256  # rows a task; popular items make long rows
 _RANGE = 4096  # rows multiplied at once
 # Added to the diagonal, times its largest element, so that there is a solution to compute where the ridge is 0.
 _FLOOR = 1e-6
-_PASSES, _TOLERANCE = 20_000, 1e-8
+# Passes over the coordinates between two looks at whether the positive ones are found, and the most looks.
+_PASSES, _TRIES = 8, 200
 
 
 class Problem(NamedTuple):
@@ -62,7 +63,7 @@ def width(k: int) -> int:
 
 def improve(
     problem: Problem, indptr: Array, indices: Array, values: Array, ridge: Array, out: Array, *,
-    passes: int, tolerance: float = 0.0, multiplicative: bool = False, floor: float = 0.0,
+    passes: int, multiplicative: bool = False, tries: int = 0, floor: float = 0.0,
 ) -> float:  # fmt: skip
     """Bring every row's x closer to its solution, in place; what that makes of the sum of all rows' objectives.
 
@@ -70,7 +71,7 @@ def improve(
     ----------
     problem : Problem
         With a width that `width` gives, as `out` (n, k) has. Rows without entries become 0.
-    passes, tolerance, multiplicative, floor
+    passes, multiplicative, tries, floor
         See `nmf_loops.descend` and `nmf_loops.improve_range`.
 
     Returns
@@ -91,7 +92,7 @@ def improve(
         return float(
             improve_range(
                 rows.indptr[start : stop + 1], rows.indices, rows.values, problem.fixed, gram, rights[start:stop],
-                ridge[start:stop], floor, passes, tolerance, multiplicative, out[start:stop],
+                ridge[start:stop], floor, passes, multiplicative, tries, out[start:stop],
             )
         )  # fmt: skip
 
@@ -109,7 +110,7 @@ def solve(problem: Problem, indptr: Array, indices: Array, values: Array, ridge:
         out = np.zeros((n, width(k)), np.float32)
         gram = None if problem.gram is None else np.pad(problem.gram, (0, width(k) - k))
         padded = Problem(np.pad(problem.fixed, padding), gram)
-        improve(padded, indptr, indices, values, ridge, out, passes=_PASSES, tolerance=_TOLERANCE, floor=_FLOOR)
+        improve(padded, indptr, indices, values, ridge, out, passes=_PASSES, tries=_TRIES, floor=_FLOOR)
         return np.ascontiguousarray(out[:, :k])
     out = np.zeros((n, k), np.float32)
     for row in range(n):

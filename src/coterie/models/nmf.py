@@ -13,9 +13,9 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions, Rows
 from coterie.errors import DataError, ParameterError
 from coterie.kernels.nmf import Problem, gram_of, improve, solve, width
-from coterie.models.base import _check_length
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.parameters import Range
+from coterie.models.tables import check_length
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -165,7 +165,7 @@ class NMF(FactorModel):
             `factor, rank` (from 1), `item, weight` and, where a catalog is known, `title`; largest weight first.
         """
         train = self._fitted()
-        _check_length(k)
+        check_length(k)
         order, weights = self._largest(k)
         factor, rank = np.nonzero(weights > 0)
         table = pl.DataFrame(
@@ -201,10 +201,9 @@ class NMF(FactorModel):
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
         if merged.nnz and merged.scale[0] < 0:
             raise DataError(f"NMF needs ratings of at least 0, and the lowest of the new ones is {merged.scale[0]:g}")
-        super()._update(merged, changed_users, changed_items)  # users first, by the items that are known
-        rows = merged.to_scipy()[:, changed_items].tocsc()
-        ridge = self._ridge(np.diff(rows.indptr))
+        self._update_both(merged, changed_users, changed_items, self._solve_items)
+
+    def _solve_items(self, items: Array, raters: sp.csc_matrix) -> None:
+        ridge = self._ridge(np.diff(raters.indptr))
         problem = self._problem(self.user_factors_)
-        self.item_factors_[changed_items] = solve(problem, rows.indptr, rows.indices, rows.data, ridge)
-        self._forget_derived()
-        self._fold_in_users(merged, np.arange(merged.n_users))  # all of them, by the items as they now are
+        self.item_factors_[items] = solve(problem, raters.indptr, raters.indices, raters.data, ridge)
