@@ -139,15 +139,14 @@ class ALS(FactorModel):
     # ---- taking in what is new ---------------------------------------------------------------------
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        super()._update(merged, changed_users, changed_items)  # users first, by the items that are known
-        rows = merged.to_scipy()[:, changed_items].tocsc()
+        self._update_both(merged, changed_users, changed_items, self._solve_items)
+
+    def _solve_items(self, items: Array, raters: sp.csc_matrix) -> None:
         users, offsets = self.user_factors_, None
         if self.biases:
             users, offsets = np.hstack([users, np.ones((len(users), 1), np.float32)]), self.user_offsets_
-        ridge = self._ridge(np.diff(rows.indptr))
-        solved = solve_rows(System(users, offsets=offsets), rows.indptr, rows.indices, rows.data, ridge)
-        self.item_factors_[changed_items] = solved[:, : self.n_factors]
+        ridge = self._ridge(np.diff(raters.indptr))
+        solved = solve_rows(System(users, offsets=offsets), raters.indptr, raters.indices, raters.data, ridge)
+        self.item_factors_[items] = solved[:, : self.n_factors]
         if self.biases:
-            self.item_biases_[changed_items] = solved[:, self.n_factors]
-        self._forget_derived()
-        self._fold_in_users(merged, np.arange(merged.n_users))  # all of them, by the items as they now are
+            self.item_biases_[items] = solved[:, self.n_factors]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
@@ -16,21 +14,21 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import CapabilityError, DataWarning, NotFittedError, ParameterError
+from coterie.errors import CapabilityError, NotFittedError, ParameterError
 from coterie.kernels.topk import top_k_rows
 from coterie.models.explanation import Explanation
 from coterie.models.parameters import Parameter, parameters_of
+from coterie.models.profiles import Profile, entry_rows, profile_row, profile_rows
+from coterie.models.tables import Top, check_length, id_list, named, owned, ranked
 from coterie.models.training import Predict, Sweep, Training
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
-Profile = Mapping[Id, float]
 
 # A block of scores is kept to about this size, so that it stays near the processor and memory stays bounded.
 _BLOCK_BYTES = 32 << 20
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Recommender(ABC):
@@ -262,17 +260,8 @@ class Recommender(ABC):
         -------
         float32 (n, n_items); NaN where the model has nothing to say.
         """
-        import scipy.sparse as sp
-
         train = self._fitted()
-        matrix = sp.csr_matrix(profiles, dtype=np.float32)
-        if matrix.shape[1] != train.n_items:
-            raise ParameterError(f"profiles have {matrix.shape[1]} columns, but the model knows {train.n_items} items")
-        if not np.isfinite(matrix.data).all():
-            raise ParameterError("profiles hold a rating that is not finite; ratings are finite numbers")
-        if not matrix.has_canonical_format:
-            matrix = matrix.copy()  # the caller's stays as it is
-            matrix.sum_duplicates()
+        matrix = profile_rows(profiles, train)
         if users is not None:
             users = np.asarray(users)
             if len(users) != matrix.shape[0]:
@@ -291,27 +280,7 @@ class Recommender(ABC):
 
     def _profile(self, profile: Profile) -> sp.csr_matrix:
         """A stranger's ratings as one row."""
-        import scipy.sparse as sp
-
-        if not isinstance(profile, Mapping):
-            raise TypeError(f"a profile maps item ids to ratings, such as {{2571: 5.0}}; got {type(profile).__name__}")
-        columns = self.train_.items.indices(list(profile))
-        for item, rating in profile.items():
-            number = type(rating) in (float, int) or isinstance(rating, numbers.Real)  # asking the latter takes long
-            if not number or not abs(rating) <= _LARGEST:
-                raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
-        values = np.array(list(profile.values()), np.float32)
-        low, high = self.train_.scale
-        if low < high and len(values) and not (values.min() >= low and values.max() <= high):
-            item, rating = next((i, r) for i, r in profile.items() if not low <= r <= high)
-            warnings.warn(
-                f"the profile rates item {item!r} with {rating:g}, off the scale of the data, {low:g} to {high:g}",
-                DataWarning,
-                stacklevel=3,
-            )
-        order = np.argsort(columns)
-        indptr = np.array([0, len(columns)])
-        return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, self.train_.n_items))
+        return profile_row(profile, self.train_, stacklevel=3)
 
     # ---- recommendations ---------------------------------------------------------------------------
 
@@ -341,15 +310,13 @@ class Recommender(ABC):
             `user, rank` (from 1), `item, score` and, where a catalog is known, `title`.
         """
         train = self._fitted()
-        _check_length(k)
-        rows = train.users.indices(_id_list(users))
+        check_length(k)
+        rows = train.users.indices(id_list(users))
         matrix = train.to_scipy()
         allowed = self._allowed(candidates)
         blocks = list(self._blocks(len(rows)))
         parts = [self._top(matrix[rows[block]], rows[block], k, exclude_seen, allowed) for block in blocks]
-        owner = np.repeat(rows, np.concatenate([counts for _, _, counts in parts]) if parts else 0)
-        table = self._table(parts)
-        return table.insert_column(0, _id_series("user", train.users.ids[owner], train.users.kind))
+        return owned(self._table(parts), "user", train.users, rows, parts)
 
     def recommend_for(
         self,
@@ -360,7 +327,7 @@ class Recommender(ABC):
     ) -> pl.DataFrame:
         """The k best items for a stranger who rated ``{item: rating}``: `rank, item, score[, title]`."""
         self._fitted()
-        _check_length(k)
+        check_length(k)
         return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
 
     def _allowed(self, candidates: Iterable[Id] | Id | None) -> Array | None:
@@ -368,38 +335,22 @@ class Recommender(ABC):
         if candidates is None:
             return None
         allowed = np.zeros(self.train_.n_items, bool)
-        allowed[self.train_.items.indices(_id_list(candidates))] = True
+        allowed[self.train_.items.indices(id_list(candidates))] = True
         return allowed
 
     def _top(
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
-    ) -> tuple[Array, Array, Array]:
+    ) -> Top:
         scores = self._score(profiles, users)
         if exclude_seen:
-            scores[np.repeat(np.arange(len(scores)), np.diff(profiles.indptr)), profiles.indices] = -np.inf
+            scores[entry_rows(profiles), profiles.indices] = -np.inf
         if allowed is not None:
             scores[:, ~allowed] = -np.inf
         return top_k_rows(scores, k)
 
-    def _table(self, parts: list[tuple[Array, Array, Array]]) -> pl.DataFrame:
-        """Blocks of (indices, scores, counts) as `rank, item, score[, title]`."""
-        items, scores, ranks = [], [], []
-        for indices, values, counts in parts:
-            place = np.arange(indices.shape[1])
-            valid = place < counts[:, None]
-            items.append(indices[valid])
-            scores.append(values[valid])
-            ranks.append(np.broadcast_to(place + 1, indices.shape)[valid])
-        vocabulary = self.train_.items
-        index = np.concatenate(items) if items else np.empty(0, np.int32)
-        table = pl.DataFrame(
-            [
-                pl.Series("rank", np.concatenate(ranks) if ranks else [], pl.Int32),
-                _id_series("item", vocabulary.ids[index], vocabulary.kind),
-                pl.Series("score", np.concatenate(scores) if scores else [], pl.Float32),
-            ]
-        )
-        return self._with_titles(table, "item")
+    def _table(self, parts: list[Top]) -> pl.DataFrame:
+        """Blocks of lists as `rank, item, score[, title]`."""
+        return self._with_titles(ranked(parts, self.train_.items), "item")
 
     def _with_titles(self, table: pl.DataFrame, column: str) -> pl.DataFrame:
         return table if self.catalog_ is None else table.with_columns(self.catalog_.titles(table[column]))
@@ -447,16 +398,15 @@ class Recommender(ABC):
     def similar_items(self, items: Iterable[Id] | Id, k: int = 10) -> pl.DataFrame:
         """The k items nearest to each given item: `item, rank, neighbor, similarity[, title]` (of the neighbour)."""
         train = self._fitted()
-        _check_length(k)
-        rows = train.items.indices(_id_list(items))
+        check_length(k)
+        rows = train.items.indices(id_list(items))
         parts = []
         for block in self._blocks(len(rows)):
             similarities = self._similarities(rows[block])
             similarities[np.arange(len(similarities)), rows[block]] = -np.inf
             parts.append(top_k_rows(similarities, k))
-        owner = np.repeat(rows, np.concatenate([counts for _, _, counts in parts]) if parts else 0)
         table = self._table(parts).rename({"item": "neighbor", "score": "similarity"})
-        return table.insert_column(0, _id_series("item", train.items.ids[owner], train.items.kind))
+        return owned(table, "item", train.items, rows, parts)
 
     def explain(self, user: Id | Profile, item: Id, of: Literal["rating", "score"] | None = None) -> Explanation:
         """Why `item` has its predicted rating or its score for a known user (an id) or a stranger (a profile).
@@ -480,11 +430,7 @@ class Recommender(ABC):
             profile = train.to_scipy()[row]
         work_out = self._explain_rating if of == "rating" else self._explain
         base, parts, summary = work_out(profile, row, train.items.index(item))
-        for axis, vocabulary in (("user", train.users), ("item", train.items)):
-            if f"{axis}_index" in parts.columns:
-                ids = vocabulary.ids[parts[f"{axis}_index"].to_numpy()]
-                parts = parts.with_columns(_id_series(axis, ids, vocabulary.kind)).drop(f"{axis}_index")
-                parts = parts.select(axis, pl.exclude(axis))
+        parts = named(parts, train)
         if "item" in parts.columns:
             parts = self._with_titles(parts, "item")
         parts = parts.sort(pl.col("contribution").abs(), descending=True, maintain_order=True)
@@ -502,17 +448,3 @@ class Recommender(ABC):
 
         self._fitted()
         save_model(self, path)
-
-
-def _id_list(ids: Iterable[Id] | Id) -> list[Id]:
-    """One id or many as a list; the vocabulary judges what is no id."""
-    return list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
-
-
-def _check_length(k: Any) -> None:
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ParameterError(f"k must be a whole number from 1, not {k!r}")
-
-
-def _id_series(name: str, ids: Array, kind: str) -> pl.Series:
-    return pl.Series(name, ids.tolist() if kind == "str" else ids, pl.String if kind == "str" else pl.Int64)

@@ -12,6 +12,8 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.models.base import Recommender
 from coterie.models.parameters import Range
+from coterie.models.profiles import entry_rows
+from coterie.models.tables import no_contributions
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -40,7 +42,7 @@ class Popularity(Recommender):
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         count = float(self.item_scores_[item])
-        return count, _no_contributions(), f"{count:,.0f} people rated it; the same list goes to everyone."
+        return count, no_contributions(), f"{count:,.0f} people rated it; the same list goes to everyone."
 
 
 @dataclass(eq=False)
@@ -68,11 +70,7 @@ class Random(Recommender):
         return scores
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
-        return float(self._score(profile, None)[0, item]), _no_contributions(), "It was drawn at random."
-
-
-def _no_contributions() -> pl.DataFrame:
-    return pl.DataFrame(schema={"item_index": pl.Int64, "rating": pl.Float32, "contribution": pl.Float64})
+        return float(self._score(profile, None)[0, item]), no_contributions(), "It was drawn at random."
 
 
 @dataclass(eq=False)
@@ -125,9 +123,8 @@ class BiasBaseline(Recommender):
     def user_biases(self, profiles: sp.csr_matrix) -> Array:
         """The bias of each profile, float32 (n,)."""
         counts = np.diff(profiles.indptr)
-        row = np.repeat(np.arange(len(counts)), counts)
         residuals = profiles.data.astype(np.float64) - self.mean_ - self.item_biases_[profiles.indices]
-        sums = np.bincount(row, residuals, len(counts))
+        sums = np.bincount(entry_rows(profiles), residuals, len(counts))
         return (sums / np.maximum(counts + self.user_regularization, 1e-12)).astype(np.float32)
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:

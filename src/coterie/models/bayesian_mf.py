@@ -15,10 +15,10 @@ from coterie.data.vocabulary import Id
 from coterie.errors import ParameterError
 from coterie.kernels.memory import memory_budget, require_memory
 from coterie.kernels.parallel import run_blocks
-from coterie.models.base import Profile
-from coterie.models.factors import FEW_ROWS, FactorModel, grown
+from coterie.models.factors import FactorModel, grown
 from coterie.models.gibbs import ROUNDS, Chain, Sample, Side, Trace
 from coterie.models.parameters import Range
+from coterie.models.profiles import FEW_ROWS, Profile
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

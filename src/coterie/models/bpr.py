@@ -11,11 +11,12 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.errors import DataError, ParameterError
+from coterie.errors import ParameterError
 from coterie.kernels.least_squares import padded
 from coterie.kernels.tastes import Items, Person, solve_tastes
 from coterie.models.factors import FactorModel, grown
 from coterie.models.parameters import Range
+from coterie.models.profiles import require_choices
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -102,11 +103,7 @@ class BPR(FactorModel):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         from coterie.kernels.sgd import BLOCKS, cut_into_cells
 
-        if train.nnz and train.values.min() <= 0:
-            raise DataError(
-                f"BPR takes values above 0 as weights of what was chosen, and there is {train.values.min():g}; "
-                "leave such rows out, as with interactions.filter(min_rating=...)"
-            )
+        require_choices(train, "BPR")
         self.mean_value_ = train.mean
         users, items = self._first_factors(train)
         biases = np.zeros(train.n_items, np.float32)

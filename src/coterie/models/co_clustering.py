@@ -13,8 +13,8 @@ from coterie.data.interactions import Interactions, Rows
 from coterie.kernels.parallel import run_blocks
 from coterie.models.base import Recommender
 from coterie.models.factors import grown
-from coterie.models.neighborhood import entry_rows
 from coterie.models.parameters import Range
+from coterie.models.profiles import entry_rows, mean_ratings
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -87,7 +87,8 @@ class CoClustering(Recommender):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         self.mean_ = train.mean
         by_user, by_item = train.rows("users"), train.rows("items")
-        user_means, self.item_means_ = (_means(rows.indptr, rows.values, self.mean_) for rows in (by_user, by_item))
+        user_means = mean_ratings(by_user.indptr, by_user.values, self.mean_)
+        self.item_means_ = mean_ratings(by_item.indptr, by_item.values, self.mean_)
         generator = np.random.default_rng(self.random_state)
         shape = self.n_user_clusters, self.n_item_clusters
         self.cluster_means_, self.user_levels_, self.item_levels_ = np.empty(shape), np.empty(shape), np.empty(shape)
@@ -135,8 +136,8 @@ class CoClustering(Recommender):
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
         x, by_item = merged.to_scipy(), merged.by_item
-        user_means = _means(merged.indptr, merged.values, self.mean_)
-        item_means = _means(by_item.indptr, by_item.values, self.mean_)
+        user_means = mean_ratings(merged.indptr, merged.values, self.mean_)
+        item_means = mean_ratings(by_item.indptr, by_item.values, self.mean_)
         known = x[changed_users][:, : len(self.item_means_)]  # new items have no cluster yet
         users, items = grown(self.user_clusters_, merged.n_users), grown(self.item_clusters_, merged.n_items)
         users[changed_users] = self._user_clusters(known, user_means[changed_users])
@@ -152,7 +153,7 @@ class CoClustering(Recommender):
 
     def _people(self, profiles: sp.csr_matrix) -> tuple[Array, Array, Array]:
         """Cluster, mean rating, and whether there is none, of each profile."""
-        means = _means(profiles.indptr, profiles.data, self.mean_)
+        means = mean_ratings(profiles.indptr, profiles.data, self.mean_)
         return self._user_clusters(profiles, means), means, np.diff(profiles.indptr) == 0
 
     def _rate(self, clusters: Array, means: Array, silent: Array, item_clusters: Array, items: Array) -> Array:
@@ -205,13 +206,6 @@ def _terms(*contributions: float) -> pl.DataFrame:
     return pl.DataFrame(
         {"term": names, "contribution": contributions}, schema={"term": pl.String, "contribution": pl.Float64}
     )
-
-
-def _means(indptr: Array, values: Array, overall: float) -> Array:
-    """Mean of each row, float64 (n,); the overall mean for empty rows."""
-    counts = np.diff(indptr)
-    sums = np.bincount(np.repeat(np.arange(len(counts)), counts), values, len(counts))
-    return np.asarray(np.divide(sums, counts, out=np.full(len(counts), overall), where=counts > 0))
 
 
 def _spread(ratings: Array, counts: Array, axis: int) -> Array:

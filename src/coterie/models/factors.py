@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import polars as pl
 
 from coterie.kernels.parallel import one_blas_thread
 from coterie.models.base import Recommender
+from coterie.models.profiles import FEW_ROWS
+from coterie.models.tables import Top, no_contributions
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Up to this many profiles NumPy answers, so that serving one person never waits for a compiler.
-FEW_ROWS = 16
 # Profiles answered together where lists are made without a matrix of scores.
 _BLOCK_ROWS = 1 << 16
 # Pairs predicted together.
@@ -124,7 +125,7 @@ class FactorModel(Recommender):
 
     def _top(
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
-    ) -> tuple[Array, Array, Array]:
+    ) -> Top:
         if profiles.shape[0] <= FEW_ROWS:
             return super()._top(profiles, users, k, exclude_seen, allowed)
         from coterie.kernels.factor_topk import pack_items, top_k_products
@@ -151,16 +152,16 @@ class FactorModel(Recommender):
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         if not self._known_items[item]:
-            return 0.0, _nothing(), "It has no score: nobody whose ratings were learnt from rated it."
+            return 0.0, no_contributions(), "It has no score: nobody whose ratings were learnt from rated it."
         if not self._has_biases and not self._people(profile, None)[0].any():
-            return 0.0, _nothing(), "Nothing is known of this person."
+            return 0.0, no_contributions(), "Nothing is known of this person."
         return self._contributions(profile, item)
 
     def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         known = self._known_items[item] and (self._has_biases or self._people(profile, None)[0].any())
         if known or self._has_biases:
             return self._contributions(profile, item)
-        return float(self._fallback()), _nothing(), "There is nothing to go by but the mean of all ratings."
+        return float(self._fallback()), no_contributions(), "There is nothing to go by but the mean of all ratings."
 
     def _contributions(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
         """Base, contributions and a sentence, by factors; a model that is linear in the profile does better."""
@@ -176,6 +177,20 @@ class FactorModel(Recommender):
         """Changed and new users are folded in; new items have no factors before the next fit."""
         self._grow_items(merged.n_items)
         self._fold_in_users(merged, changed_users)
+
+    def _update_both(
+        self,
+        merged: Interactions,
+        changed_users: Array,
+        changed_items: Array,
+        solve_items: Callable[[Array, sp.csc_matrix], None],
+    ) -> None:
+        """As `FactorModel._update`, but then changed and new items are solved for too, and all users by what they
+        then are. `solve_items` sets the factors of items, in place, to the best for their ratings (n_users, n)."""
+        FactorModel._update(self, merged, changed_users, changed_items)
+        solve_items(changed_items, merged.to_scipy()[:, changed_items].tocsc())
+        self._forget_derived()
+        self._fold_in_users(merged, np.arange(merged.n_users))
 
     def _grow_items(self, n: int) -> None:
         """Rows of zeros for new items."""
@@ -206,7 +221,3 @@ def grown(array: Array, n: int) -> Array:
     larger = np.zeros((n, *array.shape[1:]), array.dtype)
     larger[: len(array)] = array
     return larger
-
-
-def _nothing() -> pl.DataFrame:
-    return pl.DataFrame(schema={"item_index": pl.Int64, "rating": pl.Float32, "contribution": pl.Float64})

@@ -11,11 +11,11 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Axis, Interactions
-from coterie.errors import DataError
 from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, padded, solve_rows
 from coterie.models.factors import FactorModel
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range
+from coterie.models.profiles import require_choices
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -102,11 +102,7 @@ class ImplicitALS(FactorModel):
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        if train.nnz and train.values.min() <= 0:
-            raise DataError(
-                f"ImplicitALS takes values above 0 as weights of what was chosen, and there is {train.values.min():g}; "
-                "leave such rows out, as with interactions.filter(min_rating=...)"
-            )
+        require_choices(train, "ImplicitALS")
         d, width = self.n_factors, padded(self.n_factors)
         random = np.random.default_rng(self.random_state)
         users, items = (np.zeros((n, width), np.float32) for n in train.shape)
@@ -167,11 +163,10 @@ class ImplicitALS(FactorModel):
     # ---- taking in what is new ---------------------------------------------------------------------
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        super()._update(merged, changed_users, changed_items)  # users first, by the items that are known
-        rows = merged.to_scipy()[:, changed_items].tocsc()
+        self._update_both(merged, changed_users, changed_items, self._solve_items)
+
+    def _solve_items(self, items: Array, raters: sp.csc_matrix) -> None:
         system = self._system(self.user_factors_, self._gram(self.user_factors_))
-        ridge = self._ridge(np.diff(rows.indptr), merged.n_users)
-        self.item_factors_[changed_items] = solve_rows(system, rows.indptr, rows.indices, rows.data, ridge)
+        ridge = self._ridge(np.diff(raters.indptr), raters.shape[0])
+        self.item_factors_[items] = solve_rows(system, raters.indptr, raters.indices, raters.data, ridge)
         self.gram_ = self._gram(self.item_factors_)
-        self._forget_derived()
-        self._fold_in_users(merged, np.arange(merged.n_users))  # all of them, by the items as they now are

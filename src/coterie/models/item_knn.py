@@ -17,23 +17,19 @@ from coterie.models.base import Recommender
 from coterie.models.neighborhood import (
     NeighborhoodModel,
     contribution_frame,
-    entries_of,
     explain_alone,
     means_and_spreads,
     sums_of_products,
     zeros_and_ones,
 )
 from coterie.models.parameters import Range
+from coterie.models.profiles import FEW_ROWS, entries_of
 from coterie.models.weighting import weighted
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-# Up to this many profiles NumPy answers, so that serving one person never waits for a compiler.
-_FEW_ROWS = 16
 
 
 @dataclass(eq=False)
@@ -146,7 +142,7 @@ class ItemKNN(NeighborhoodModel):
             for row in range(start, stop):
                 averages[row] = self._averages(*entries_of(profiles, row), offsets[row])
 
-        if len(averages) <= _FEW_ROWS:
+        if len(averages) <= FEW_ROWS:
             work(0, len(averages))
         else:
             run_blocks(work, len(averages), 8)
@@ -157,7 +153,7 @@ class ItemKNN(NeighborhoodModel):
         return scores.astype(np.float32)
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
-        if profiles.shape[0] <= _FEW_ROWS:
+        if profiles.shape[0] <= FEW_ROWS:
             return self._ratings(profiles, users)[rows, items]
         from coterie.kernels.neighborhood import average_rated
 

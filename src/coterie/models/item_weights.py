@@ -11,15 +11,14 @@ import polars as pl
 from coterie.data.interactions import Interactions
 from coterie.kernels.memory import require_memory
 from coterie.models.base import Recommender
-from coterie.models.neighborhood import contribution_frame, entries_of, sums_of_products
+from coterie.models.neighborhood import contribution_frame, sums_of_products
+from coterie.models.profiles import FEW_ROWS, entries_of, entry_rows
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Up to this many profiles NumPy and SciPy answer, so that serving one person never waits for a compiler.
-_FEW_ROWS = 16
 # Scores of dense weights that are worked out together.
 _BLOCK_BYTES = 96 << 20
 
@@ -46,7 +45,7 @@ class ItemWeightsModel(Recommender):
         weights = self.item_weights_
         if isinstance(weights, np.ndarray):
             return self._dense_scores(profiles, weights)
-        if profiles.shape[0] <= _FEW_ROWS:
+        if profiles.shape[0] <= FEW_ROWS:
             positive = self._positive and bool((profiles.data > 0).all())
             return sums_of_products(profiles, weights, positive)
         from coterie.kernels.row_sums import sparse_sums
@@ -56,7 +55,7 @@ class ItemWeightsModel(Recommender):
         )
 
     def _dense_scores(self, profiles: sp.csr_matrix, weights: Array) -> Array:
-        if profiles.shape[0] <= _FEW_ROWS:
+        if profiles.shape[0] <= FEW_ROWS:
             scores = few_dense_sums(profiles, weights)
         else:
             from coterie.kernels.row_sums import dense_sums
@@ -115,7 +114,7 @@ class ItemWeightsModel(Recommender):
 def filled(rows: sp.csr_matrix) -> Array:
     """A sparse block as dense float32, NaN where nothing is stored."""
     out = np.full(rows.shape, np.nan, np.float32)
-    out[np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr)), rows.indices] = rows.data
+    out[entry_rows(rows), rows.indices] = rows.data
     return out
 
 

@@ -15,6 +15,7 @@ from coterie.measures import MEASURES, Measure, Reading
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
 from coterie.models.parameters import Range
+from coterie.models.profiles import entry_rows
 from coterie.models.weighting import Weighting
 
 if TYPE_CHECKING:
@@ -135,17 +136,6 @@ def means_and_spreads(rows: Array, values: Array, n: int, overall: float) -> tup
 def zeros_and_ones(n: int) -> tuple[Array, Array]:
     """No centre and no spread: float32 (n,) each."""
     return np.zeros(n, np.float32), np.ones(n, np.float32)
-
-
-def entry_rows(profiles: sp.csr_matrix) -> Array:
-    """The row of every entry of a sparse block."""
-    return np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
-
-
-def entries_of(profiles: sp.csr_matrix, row: int) -> tuple[Array, Array]:
-    """The columns and ratings of one profile."""
-    entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
-    return profiles.indices[entries], profiles.data[entries]
 
 
 def sums_of_products(left: sp.csr_matrix, right: sp.csr_matrix, positive: bool) -> Array:

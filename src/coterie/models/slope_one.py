@@ -13,9 +13,8 @@ from coterie.data.interactions import Interactions, Rows
 from coterie.kernels.memory import memory_budget, require_memory
 from coterie.kernels.parallel import run_blocks
 from coterie.models.base import Recommender
-from coterie.models.factors import FEW_ROWS
-from coterie.models.neighborhood import entries_of
 from coterie.models.parameters import Range
+from coterie.models.profiles import FEW_ROWS, entries_of, mean_ratings
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -214,10 +213,7 @@ class SlopeOne(Recommender):
 
     def _means(self, profiles: sp.csr_matrix) -> Array:
         """The mean rating of each profile, float32 (n,); of all ratings for an empty one."""
-        counts = np.diff(profiles.indptr)
-        sums = np.bincount(np.repeat(np.arange(len(counts)), counts), profiles.data, len(counts))
-        means = np.divide(sums, counts, out=np.full(len(counts), self.mean_), where=counts > 0)
-        return np.asarray(means, np.float32)
+        return mean_ratings(profiles.indptr, profiles.data, self.mean_).astype(np.float32)
 
     # ---- looking inside ----------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
-from coterie.models.factors import FEW_ROWS, FactorModel
+from coterie.models.factors import FactorModel
 from coterie.models.parameters import Range
+from coterie.models.profiles import FEW_ROWS
 
 if TYPE_CHECKING:
     import scipy.sparse as sp

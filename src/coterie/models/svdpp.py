@@ -16,6 +16,7 @@ from coterie.models.biased_mf import first_factors, penalty
 from coterie.models.factors import FactorModel, grown, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range
+from coterie.models.profiles import entry_rows
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -144,8 +145,7 @@ class SVDPlusPlus(FactorModel):
     def _without_implicit(self, profiles: sp.csr_matrix) -> tuple[sp.csr_matrix, Array]:
         """Profiles with :math:`r_{ui} - q_i^T z_u` in place of the ratings, and the z_u, float32 (n, n_factors)."""
         sums = implicit_sums(profiles, self.implicit_factors_)
-        rows = np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
-        left = profiles.data - pair_products(sums, self.item_factors_, rows, profiles.indices)
+        left = profiles.data - pair_products(sums, self.item_factors_, entry_rows(profiles), profiles.indices)
         return type(profiles)((left, profiles.indices, profiles.indptr), shape=profiles.shape), sums
 
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:

@@ -19,13 +19,12 @@ from coterie.models.neighborhood import (
     AggregationParameter,
     NeighborhoodModel,
     contribution_frame,
-    entries_of,
-    entry_rows,
     explain_alone,
     means_and_spreads,
     sums_of_products,
     zeros_and_ones,
 )
+from coterie.models.profiles import entries_of, entry_rows
 from coterie.models.weighting import TermWeights, weighted
 from coterie.similarity import AgainstAll
 

@@ -1,0 +1,93 @@
+"""Profiles: what people rated, as rows of a sparse matrix, and what many models ask of them."""
+
+from __future__ import annotations
+
+import numbers
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from coterie.data.vocabulary import Id
+from coterie.errors import DataError, DataWarning, ParameterError
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+    from coterie.data.interactions import Interactions
+
+Array = np.ndarray[Any, np.dtype[Any]]
+#: What a stranger liked: ratings by item id.
+Profile = Mapping[Id, float]
+
+# Up to this many profiles NumPy and SciPy answer, so that serving one person never waits for a compiler.
+FEW_ROWS = 16
+_LARGEST = float(np.finfo(np.float32).max)
+
+
+def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.csr_matrix:
+    """A stranger's ratings as one row, columns in the order of ``train.items``."""
+    import scipy.sparse as sp
+
+    if not isinstance(profile, Mapping):
+        raise TypeError(f"a profile maps item ids to ratings, such as {{2571: 5.0}}; got {type(profile).__name__}")
+    columns = train.items.indices(list(profile))
+    for item, rating in profile.items():
+        number = type(rating) in (float, int) or isinstance(rating, numbers.Real)  # asking the latter takes long
+        if not number or not abs(rating) <= _LARGEST:
+            raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
+    values = np.array(list(profile.values()), np.float32)
+    low, high = train.scale
+    if low < high and len(values) and not (values.min() >= low and values.max() <= high):
+        item, rating = next((i, r) for i, r in profile.items() if not low <= r <= high)
+        warnings.warn(
+            f"the profile rates item {item!r} with {rating:g}, off the scale of the data, {low:g} to {high:g}",
+            DataWarning,
+            stacklevel=stacklevel + 1,
+        )
+    order = np.argsort(columns)
+    indptr = np.array([0, len(columns)])
+    return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, train.n_items))
+
+
+def profile_rows(profiles: sp.csr_matrix, train: Interactions) -> sp.csr_matrix:
+    """Profiles from outside, checked: float32, finite, sorted and unique in a row."""
+    import scipy.sparse as sp
+
+    matrix = sp.csr_matrix(profiles, dtype=np.float32)
+    if matrix.shape[1] != train.n_items:
+        raise ParameterError(f"profiles have {matrix.shape[1]} columns, but the model knows {train.n_items} items")
+    if not np.isfinite(matrix.data).all():
+        raise ParameterError("profiles hold a rating that is not finite; ratings are finite numbers")
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()  # the caller's stays as it is
+        matrix.sum_duplicates()
+    return matrix
+
+
+def require_choices(train: Interactions, who: str) -> None:
+    """Refuse data with values that cannot weigh a choice."""
+    if train.nnz and train.scale[0] <= 0:
+        raise DataError(
+            f"{who} takes values above 0 as weights of what was chosen, and there is {train.scale[0]:g}; "
+            "leave such rows out, as with interactions.filter(min_rating=...)"
+        )
+
+
+def entry_rows(profiles: sp.csr_matrix) -> Array:
+    """The row of every entry of a sparse block."""
+    return np.repeat(np.arange(profiles.shape[0]), np.diff(profiles.indptr))
+
+
+def entries_of(profiles: sp.csr_matrix, row: int) -> tuple[Array, Array]:
+    """The columns and ratings of one profile."""
+    entries = slice(profiles.indptr[row], profiles.indptr[row + 1])
+    return profiles.indices[entries], profiles.data[entries]
+
+
+def mean_ratings(indptr: Array, values: Array, overall: float) -> Array:
+    """Mean of each row, float64 (n,); the overall mean for empty rows."""
+    counts = np.diff(indptr)
+    sums = np.bincount(np.repeat(np.arange(len(counts)), counts), values, len(counts))
+    return np.asarray(np.divide(sums, counts, out=np.full(len(counts), overall), where=counts > 0))
