@@ -395,43 +395,17 @@ class Interactions:
         keep_vocabularies : bool
             Keep users and items that have nothing left.
         """
-        if min_user_ratings < 1 or min_item_ratings < 1:
-            raise ParameterError("min_user_ratings and min_item_ratings must be at least 1")
-        keep = np.ones(self.nnz, bool)
-        if users is not None:
-            chosen = np.zeros(self.n_users, bool)
-            chosen[self.users.indices(users)] = True
-            keep &= chosen[self.user_index]
-        if items is not None:
-            chosen = np.zeros(self.n_items, bool)
-            chosen[self.items.indices(items)] = True
-            keep &= chosen[self.indices]
-        if first_users is not None:
-            if first_users < 1:
-                raise ParameterError(f"first_users must be at least 1, not {first_users}")
-            keep &= np.argsort(np.argsort(self.users.ids, kind="stable"))[self.user_index] < first_users
-        if since is not None or until is not None:
-            if self.timestamps is None:
-                raise DataError("these interactions have no timestamps, so they cannot be filtered by time")
-            keep &= (self.timestamps >= since) if since is not None else True
-            keep &= (self.timestamps < until) if until is not None else True
-        if min_rating is not None:
-            keep &= self.values >= min_rating
-        if min_user_ratings > 1:
-            keep &= (np.bincount(self.user_index[keep], minlength=self.n_users) >= min_user_ratings)[self.user_index]
-        if min_item_ratings > 1:
-            keep &= (np.bincount(self.indices[keep], minlength=self.n_items) >= min_item_ratings)[self.indices]
+        from coterie.data.reduce import meeting
+
+        rare = min_user_ratings, min_item_ratings
+        keep = meeting(self, users, items, first_users, *rare, since, until, min_rating)
         return self.select(keep, keep_vocabularies)
 
     def k_core(self, k: int) -> Interactions:
         """The largest part in which every user and every item has at least k ratings (may be empty)."""
-        if k < 1:
-            raise ParameterError(f"k must be at least 1, not {k}")
-        keep, before = np.ones(self.nnz, bool), -1
-        while before != (before := int(keep.sum())):
-            keep &= (np.bincount(self.user_index[keep], minlength=self.n_users) >= k)[self.user_index]
-            keep &= (np.bincount(self.indices[keep], minlength=self.n_items) >= k)[self.indices]
-        return self.select(keep)
+        from coterie.data.reduce import core
+
+        return self.select(core(self, k))
 
 
 def _read_only(array: Array) -> Array:
