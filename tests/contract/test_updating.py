@@ -14,7 +14,20 @@ from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import CapabilityError, DataError, NotFittedError
 from coterie.models.base import Recommender
-from tests.contract.cases import Case, catalog, each_case, each_model, fitted, make, profile_of, state, world
+from coterie.models.registry import model_class
+from tests.contract.cases import (
+    CASES,
+    Case,
+    catalog,
+    each_case,
+    each_model,
+    fitted,
+    label,
+    make,
+    profile_of,
+    state,
+    world,
+)
 
 NEW_USERS = [9001, 9000]
 
@@ -82,10 +95,8 @@ def test_everybody_is_answered_from_the_new_ratings(case: Case) -> None:
 
 
 @pytest.mark.parametrize("new", [new_users, new_ratings, new_items])
-@each_case
+@pytest.mark.parametrize("case", [case for case in CASES if model_class(case[0]).update_equals_refit], ids=label)
 def test_an_update_that_claims_so_is_a_fit(case: Case, new: Any) -> None:
-    if not make(case).update_equals_refit:
-        pytest.skip("it makes no such claim")
     model, again = updated(case, new()), make(case).fit(world().merge(new()), catalog())
     assert model.train_.fingerprint == again.train_.fingerprint
     rows, profiles = np.arange(model.train_.n_users), model.train_.to_scipy()
