@@ -36,7 +36,9 @@ class Recommender(ABC):
 
     A subclass is a dataclass whose fields are its hyper-parameters (`parameters.Range` gives their
     ranges and help); it writes `_fit` and `_score`, and where it can `_explain` and `_similarities`.
-    What `_fit` learns is stored in attributes that end in ``_``.
+    What `_fit` learns is stored in attributes that end in ``_``. A model that iterates sets `learns_in_sweeps` and
+    loops over `_sweeps`; one that can take in new ratings writes `_update`, and where that ends as a fit to all
+    of them would, up to rounding, it sets `update_equals_refit`.
 
     Attributes
     ----------

@@ -48,6 +48,9 @@ class CoClustering(Recommender):
     - ``"cluster"``: the mean ratings of user cluster g and of item cluster h (equation 3 of the paper). They are
       close to the least-squares solution but not it: the objective may rise a little from one sweep to the next.
 
+    Lists are ranked by the predicted ratings, and so are led by items that few people rated, but liked: to recommend
+    rather than to predict, take a model that ranks, such as `EASE` or `ImplicitALS`.
+
     A stranger takes the best cluster for their profile as users do. Without any ratings :math:`\mu_i` is predicted,
     for an item nobody rated :math:`\mu_u`; such an item is not recommended. `update` gives changed and new items and
     all users their means and best clusters by the new data, but lets the means of the co-clusters be.
@@ -65,6 +68,8 @@ class CoClustering(Recommender):
         The mean of all ratings.
     objective_ : float64 (n_iterations,)
         The objective after each sweep.
+    held_out_rmse_ : float64 (n_iterations,)
+        Where `fit` was given `validation`.
 
     References
     ----------

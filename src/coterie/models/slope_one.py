@@ -45,7 +45,8 @@ class SlopeOne(Recommender):
     are no sweeps and nothing to tune. Where :math:`R_u(i)` is empty, the person's mean rating is predicted, without
     any ratings the mean of all, and nothing is recommended.
 
-    Lists are ranked by the predicted ratings, and so are led by items that few people rated, but liked.
+    Lists are ranked by the predicted ratings, and so are led by items that few people rated, but liked: to recommend
+    rather than to predict, take a model that ranks, such as `EASE` or `ImplicitALS`.
 
     Learning takes :math:`\sum_u |I_u|^2` steps, and each of the pairs kept takes 12 bytes; a larger `min_support`
     keeps fewer. `update` recomputes the items that somebody with new ratings has rated, and equals a fit.
