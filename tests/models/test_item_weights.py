@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +17,6 @@ from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, DivergenceError, MemoryBudgetError
 from coterie.models.item_weights import ItemWeightsModel
 from tests.contract.cases import UNRATED_ITEM, interactions, world
-from tests.models.test_serving import CODE
 from tests.reference.matrices import HALF_STARS, POSITIVE, rated
 from tests.reference.walks import walk_weights
 
@@ -263,10 +259,3 @@ def test_similar_items_are_weights(model: ItemWeightsModel) -> None:
     best = sorted(np.flatnonzero(line), key=lambda at: (-line[at], at))[:4]
     assert table["neighbor"].to_list() == x.items.ids[best].tolist()
     np.testing.assert_array_equal(table["similarity"], line[best])
-
-
-@pytest.mark.parametrize("model", [ct.EASE(), ct.SLIM(), ct.RP3beta()], ids=lambda m: m.name)
-def test_serving_one_person_loads_no_compiler(model: ItemWeightsModel, tmp_path: Path) -> None:
-    model.fit(random_world((30, 8), 0.5, 8)).save(tmp_path / "model")
-    run: Any = subprocess.run([sys.executable, "-c", CODE, tmp_path / "model"], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr

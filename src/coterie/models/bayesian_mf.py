@@ -82,7 +82,8 @@ class BayesianMF(FactorModel):
     sides are the model. A person's vector in a sample is its mean :math:`\bar v_u` there, for known users and
     strangers alike (averaging means instead of draws is more accurate), with :math:`\alpha_u` at what is to be
     expected given the profile, found by three rounds of mean-field updates from 1. The prediction is the mean over
-    samples, one product of factors of length ``n_samples * n_factors``.
+    samples, one product of factors of length ``n_samples * n_factors``. `update` folds in changed and new users; new
+    items have no factors before the next fit.
 
     Attributes
     ----------
@@ -97,6 +98,7 @@ class BayesianMF(FactorModel):
     user_factors_ : float32 (n_users, n_samples * n_factors)
         :math:`\tfrac{s}{n} \bar p_u` of one sample after the other, n being their number.
     user_offsets_ : float32 (n_users,)
+        What of a prediction does not depend on the item: m, the person's bias and what :math:`\mu_I` adds.
     item_means_, user_means_ : float64 (n_samples, d)
         :math:`\mu_I` and :math:`\mu_U`.
     item_precisions_, user_precisions_ : float64 (n_samples, d, d)
@@ -107,6 +109,8 @@ class BayesianMF(FactorModel):
     objective_ : float64 (sweeps,)
         Mean negative log likelihood of the training ratings under each sweep's draw. It falls at first, then
         fluctuates.
+    held_out_rmse_ : float64 (sweeps,)
+        Of the mean over the samples by then, where `fit` was given `validation`.
 
     Raises
     ------
