@@ -132,12 +132,13 @@ class BayesianMF(FactorModel):
 
     n_factors: Annotated[int, Range(1, 500, help="length of the factors of a sample", search=(4, 64), log=True)] = 16
     noise: Annotated[
-        Literal["individual", "common"], Range(help="whether people and items differ in how exactly ratings follow")
+        Literal["individual", "common"],
+        Range(help="whether people and items differ in how noisy their ratings are, or all are alike"),
     ] = "individual"
     n_burn_in: Annotated[int, Range(0, 100_000, help="sweeps before the first sample is kept")] = 50
     n_samples: Annotated[int, Range(1, 10_000, help="samples kept; time and size of answers grow with it")] = 50
     thinning: Annotated[int, Range(1, 1000, help="sweeps for each sample kept")] = 5
-    random_state: Annotated[int, Range(0, 2**32 - 1, help="seed")] = 0
+    random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of all draws")] = 0
 
     # ---- learning ----------------------------------------------------------------------------------
 

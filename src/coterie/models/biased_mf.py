@@ -75,7 +75,9 @@ class BiasedMF(FactorModel):
     predicts_ratings = True
     learns_in_sweeps = True
     n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(8, 128), log=True)] = 64
-    learning_rate: Annotated[float, Range(0, 1, help="γ in the first epoch", search=(0.005, 0.05), log=True)] = 0.02
+    learning_rate: Annotated[
+        float, Range(0, 1, help="γ, a step's size at first; it falls to 0", search=(0.005, 0.05), log=True)
+    ] = 0.02
     regularization: Annotated[
         float, Range(0, help="λ, pulls factors and biases to 0", search=(0.02, 0.2), log=True)
     ] = 0.07

@@ -91,7 +91,9 @@ class BPR(FactorModel):
     name: ClassVar[str] = "bpr"
     learns_in_sweeps = True
     n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(16, 256), log=True)] = 64
-    learning_rate: Annotated[float, Range(0, 10, help="γ in the first epoch", search=(0.02, 0.2), log=True)] = 0.05
+    learning_rate: Annotated[
+        float, Range(0, 10, help="γ, a step's size at first; it falls to 0", search=(0.02, 0.2), log=True)
+    ] = 0.05
     regularization: Annotated[float, Range(1e-6, help="λ, pulls all to 0", search=(1e-3, 0.05), log=True)] = 0.01
     negatives: Annotated[Literal["uniform", "popular"], Range(help="how items that were not chosen are drawn")] = (
         "uniform"

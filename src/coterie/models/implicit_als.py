@@ -86,7 +86,9 @@ class ImplicitALS(FactorModel):
     learns_in_sweeps = True
     n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(16, 256), log=True)] = 64
     regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-4, 1), log=True)] = 0.01
-    alpha: Annotated[float, Range(0, help="weight of a chosen item, a unit of value", search=(0.1, 40), log=True)] = 1.0
+    alpha: Annotated[
+        float, Range(0, help="α, weight of a choice for each unit of its value", search=(0.1, 40), log=True)
+    ] = 1.0
     unobserved_weight: Annotated[
         float, Range(0, help="α₀, weight of every pair (ials++ loss)", search=(0.003, 1), log=True)
     ] = 0.2
@@ -94,7 +96,9 @@ class ImplicitALS(FactorModel):
         float, Range(0, 2, help="ν: 0 for λ alike for all, 1 for λ times frequency", search=(0, 1))
     ] = 1.0
     loss: Annotated[Literal["ials++", "original"], Range(help="how pairs are weighted")] = "ials++"
-    solver: Annotated[Literal["cholesky", "cg", "ials++"], Range(help="how systems are solved")] = "cholesky"
+    solver: Annotated[Literal["cholesky", "cg", "ials++"], Range(help="how the equations of each row are solved")] = (
+        "cholesky"
+    )
     cg_steps: Annotated[int, Range(1, 1000, help="steps of conjugate gradients a row (cg)")] = 3
     block_size: Annotated[int, Range(1, 4096, help="factors solved together (ials++), up to whole vectors")] = 64
     init_scale: Annotated[float, Range(0, help="σ, spread of the first factors")] = 0.1

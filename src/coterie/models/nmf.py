@@ -85,10 +85,12 @@ class NMF(FactorModel):
     name: ClassVar[str] = "nmf"
     predicts_ratings = True
     learns_in_sweeps = True
-    n_factors: Annotated[int, Range(1, 4096, help="parts", search=(4, 64), log=True)] = 16
+    n_factors: Annotated[
+        int, Range(1, 4096, help="parts (factors) that a rating is a sum of", search=(4, 64), log=True)
+    ] = 16
     reading: Annotated[Literal["observed", "zeros"], Range(help="what the unrated are: nothing, or zeros")] = "observed"
     regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-3, 1), log=True)] = 0.1
-    solver: Annotated[Literal["hals", "multiplicative"], Range(help="how factors are brought closer")] = "hals"
+    solver: Annotated[Literal["hals", "multiplicative"], Range(help="how a sweep brings factors closer")] = "hals"
     n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over users and items", search=(10, 100))] = 30
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
 

@@ -64,7 +64,7 @@ class SLIM(ItemWeightsModel):
     name: ClassVar[str] = "slim"
     l1_regularization: Annotated[float, Range(1e-6, help="λ, leaves fewer weights", search=(0.1, 100), log=True)] = 5.0
     l2_regularization: Annotated[float, Range(0, help="β, pulls weights to 0", search=(1, 2000), log=True)] = 100.0
-    positive: Annotated[bool, Range(help="only weights from 0")] = True
+    positive: Annotated[bool, Range(help="weights are never negative")] = True
     n_neighbors: Annotated[
         int | None, Range(1, 100_000, help="nearest items that may have weights for an item; None: all")
     ] = None

@@ -77,7 +77,9 @@ class SVD(FactorModel):
     centering: Annotated[
         Literal["biases", "none"], Range(help="what is taken off the ratings first; none: the unrated count as zeros")
     ] = "biases"
-    tolerance: Annotated[float, Range(1e-6, 0.1, help="largest relative residual of a singular triplet")] = 1e-3
+    tolerance: Annotated[float, Range(1e-6, 0.1, help="how exact: largest relative residual of a singular triplet")] = (
+        1e-3
+    )
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         from coterie.kernels.sparse_products import Sparse
