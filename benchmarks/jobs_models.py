@@ -44,7 +44,7 @@ def _als() -> Job:
         "als",
         "Explicit ALS with biases, 64 factors, a sweep",
         (
-            _ours("coterie", "als", "n_iterations", _RATINGS),
+            _ours("coterie", "als", "n_iterations", {**_RATINGS, "init_scale": 0.001}),
             Contender("cmfrec CG", "peers_models:cmfrec_als", options={**_RATINGS, "use_cg": True}),
             Contender("cmfrec Cholesky", "peers_models:cmfrec_als", options={**_RATINGS, "use_cg": False}),
         ),
