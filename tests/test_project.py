@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import coterie
+from coterie.models.registry import MODELS, model_class
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -103,3 +104,9 @@ def test_readme_python_runs(tmp_path: Path) -> None:
 def test_extras_are_told() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert [extra for extra in PROJECT["optional-dependencies"] if f"`{extra}`" not in readme] == []
+
+
+def test_the_readme_has_every_model() -> None:
+    rows = re.findall(r"^\| `([^`]+)` \| `(\w+)` \| .* \| (yes)? ?\|", (ROOT / "README.md").read_text("utf-8"), re.M)
+    known = [(name, model_class(name)) for name in MODELS]
+    assert rows == [(name, cls.__name__, "yes" if cls.predicts_ratings else "") for name, cls in known]
