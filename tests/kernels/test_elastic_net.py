@@ -76,6 +76,21 @@ def test_the_duality_gap_bounds_what_the_objective_lacks(tolerance: float) -> No
         assert gaps[j] <= tolerance
 
 
+def test_a_tighter_tolerance_is_never_a_worse_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where sweeps are too few for it: no working set may take all of them."""
+    monkeypatch.setattr(elastic_net, "_SMALLEST_SET", 4)
+    common = sparse((30, 1), 0.8, 7)
+    x = sparse((30, 12), 0.4, 8) + common  # columns that are alike, so that descent takes its time
+    gram, before = (x.T @ x).astype(np.float32), np.full(12, np.inf)
+    for tolerance in (1e-1, 1e-2, 1e-4, 1e-6, 1e-9, 1e-12):
+        weights = np.zeros((12, 12), np.float32)
+        gaps = elastic_net.solve_elastic_nets(0, 12, gram, ALL, 1.0, 0.1, False, tolerance, 100, weights)
+        after = np.array([reference.objective(x, j, weights[j], 1.0, 0.1) for j in range(12)])
+        assert (after <= before * (1 + 1e-6)).all()
+        before = after
+    assert (gaps > 1e-12).any()
+
+
 def test_only_candidates_get_weights() -> None:
     x = sparse((30, 6), 0.5, 3)
     candidates = np.array([[1, 4], [0, -1], [-1, -1], [2, 5], [0, 5], [1, 2]], np.int32)

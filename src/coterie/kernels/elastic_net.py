@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _BLOCK = 16  # columns a task
 _SMALLEST_SET = 64  # coordinates a working set may have at first
-_INNER = 0.3  # share of the tolerance to which a working set is solved
+_INNER = 0.1  # share of the whole gap to which a working set is solved
 _NOBODY = np.int32(np.iinfo(np.int32).max)
 
 
@@ -93,10 +93,10 @@ def solve_columns(
             gaps[j - start] = gap / scale
             if gap <= tolerance * scale or left <= 0:
                 break
+            # solved no further than the whole problem is, lest a small set takes all the sweeps; and as `tolerance`
+            # has no part in it, a tighter one goes on from where a wider one ends
             active = working_set(w[:m], q[:m], own, l1, positive, held)
-            left -= descend(
-                j, gram, chosen, active, w, q, l1, l2, positive, _INNER * tolerance * scale, left
-            )  # fmt: skip
+            left -= descend(j, gram, chosen, active, w, q, l1, l2, positive, _INNER * gap, left)
         weights[j - start, :] = 0
         for c in range(m):
             weights[j - start, chosen[c]] = w[c]
