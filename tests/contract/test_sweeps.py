@@ -108,6 +108,18 @@ def test_a_fit_cut_off_goes_on_to_the_same_bytes(case: Case, tmp_path: Path, mon
     assert state(make(case).fit(world(), checkpoint=folder)) == state(resumed)  # nothing was left to do
 
 
+def test_what_a_killed_writer_left_is_no_checkpoint_and_foreign_files_are_refused_at_once(tmp_path: Path) -> None:
+    left = tmp_path / "left" / "g-1-abcdef12"
+    left.mkdir(parents=True)
+    (left / "x.npy").touch()
+    model = make(SWEEPING[0]).fit(world(), checkpoint=tmp_path / "left")
+    assert state(model) == state(make(SWEEPING[0]).fit(world()))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(ArtifactError, match=r"thesis\.txt"):
+        make(SWEEPING[0]).fit(world(), checkpoint=tmp_path / "mine")
+
+
 @each_sweeping
 def test_a_checkpoint_of_something_else_is_refused(case: Case, tmp_path: Path) -> None:
     make(case).fit(world(), checkpoint=tmp_path / "checkpoint")

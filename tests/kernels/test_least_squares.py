@@ -80,5 +80,8 @@ def test_what_has_no_unique_solution_is_an_error(few_rows: int, monkeypatch: pyt
     monkeypatch.setattr(least_squares, "_FEW_ROWS", few_rows)
     rows = sp.csr_matrix(np.array([[1, 2, 3, 4], [0, 5, 0, 1]], np.float32))
     fixed = np.random.default_rng(0).standard_normal((4, 4)).astype(np.float32)
-    with pytest.raises(DivergenceError, match=r"row 1 has fewer ratings than unknowns.*regularization above 0"):
+    with pytest.raises(DivergenceError, match=r"the equations of row 0 cannot be solved.*smaller scale"):
+        alike = np.ones((4, 4), np.float32)
+        solve_rows(System(alike), rows.indptr, rows.indices, rows.data, np.zeros(2, np.float32))
+    with pytest.raises(DivergenceError, match=r"row 1 has 2 ratings and 4 unknowns.*larger regularization"):
         solve_rows(System(fixed), rows.indptr, rows.indices, rows.data, np.zeros(2, np.float32))

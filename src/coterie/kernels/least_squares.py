@@ -29,6 +29,10 @@ UNCERTAIN = 2e-7
 _TASK = 256
 
 
+def _row(number: int) -> str:
+    return f"row {number}"
+
+
 class System(NamedTuple):
     """What all rows share.
 
@@ -53,7 +57,9 @@ class System(NamedTuple):
     offsets: Array | None = None
     unknowns: int | None = None
 
-    def few(self, indptr: Array, indices: Array, values: Array, ridge: Array) -> Array:
+    def few(
+        self, indptr: Array, indices: Array, values: Array, ridge: Array, who: Callable[[int], str] = _row
+    ) -> Array:
         """The solutions of a few rows, float32 (n, k), by NumPy alone. Rows without entries are zero."""
         n, k = len(indptr) - 1, self.fixed.shape[1]
         out = np.zeros((n, k), np.float32)
@@ -62,18 +68,11 @@ class System(NamedTuple):
             if part.start == part.stop:
                 continue
             matrix, right, _ = self.equations(indices[part], values[part], float(ridge[row]))
-            out[row] = self.solve(matrix, right, row)
+            solution = _solve(matrix, right)
+            if solution is None:
+                raise _singular(who(row), part.stop - part.start, len(matrix))
+            out[row] = solution
         return out
-
-    @staticmethod
-    def solve(matrix: Array, right: Array, row: int = 0) -> Array:
-        """The solution x (k,) of ``matrix @ x = right``, by Cholesky."""
-        from scipy.linalg.lapack import spotrf, spotrs
-
-        upper, failed = spotrf(matrix, lower=0)
-        if failed or (np.diag(upper) ** 2 <= UNCERTAIN * np.diag(matrix)).any():
-            raise _singular(f"row {row}")
-        return np.asarray(spotrs(upper, right, lower=0)[0])
 
     def equations(self, columns: Array, values: Array, ridge: float) -> tuple[Array, Array, Array]:
         """One row's matrix (k, k), right side (k,), and that side's share of each entry, as coefficients of y_j."""
@@ -89,7 +88,14 @@ class System(NamedTuple):
         return matrix, coefficients @ y, coefficients
 
 
-def solve_rows(system: System, indptr: Array, indices: Array, values: Array, ridge: Array) -> Array:
+def solve_rows(
+    system: System,
+    indptr: Array,
+    indices: Array,
+    values: Array,
+    ridge: Array,
+    who: Callable[[int], str] = _row,
+) -> Array:
     """The solutions of all rows, float32 (n, k).
 
     Parameters
@@ -97,6 +103,8 @@ def solve_rows(system: System, indptr: Array, indices: Array, values: Array, rid
     system : System
     indptr, indices, values : compressed rows of the entries
     ridge : float32 (n,)
+    who : callable
+        What errors call a row.
 
     Raises
     ------
@@ -104,10 +112,10 @@ def solve_rows(system: System, indptr: Array, indices: Array, values: Array, rid
         A row's equations have no unique solution: fewer entries than unknowns and no ridge.
     """
     if len(indptr) - 1 <= _FEW_ROWS:
-        return system.few(indptr, indices, values, ridge)
+        return system.few(indptr, indices, values, ridge, who)
     wide = pad_system(system)
     out = np.zeros((len(indptr) - 1, wide.fixed.shape[1]), np.float32)
-    half_sweep(wide, indptr, indices, values, ridge, out)
+    half_sweep(wide, indptr, indices, values, ridge, out, who=who)
     return np.ascontiguousarray(out[:, : system.fixed.shape[1]])
 
 
@@ -145,7 +153,7 @@ def half_sweep(
     solver: Solver = "cholesky",
     steps: int = 3,
     block: int = 32,
-    who: Callable[[int], str] = "row {}".format,
+    who: Callable[[int], str] = _row,
 ) -> Progress:
     """Solve every row into `out` (n, k), or bring it closer; `system` and `out` padded to whole vectors.
 
@@ -182,15 +190,30 @@ def half_sweep(
         else:
             failed = loops.solve_range(*rows, plain, free, unknowns, part, sums)
         if failed >= 0:
-            raise _singular(who(start + failed))
+            raise _singular(who(start + failed), int(np.diff(indptr)[start + failed]), unknowns)
         return float(sums[0]), float(sums[1])
 
     parts = np.array(run_blocks(work, n, _TASK)).reshape(-1, 2)
     return Progress(*map(float, parts.sum(axis=0)))
 
 
-def _singular(who: str) -> DivergenceError:
+def _solve(matrix: Array, right: Array) -> Array | None:
+    """The solution x (k,) of ``matrix @ x = right``, by Cholesky; None where it is uncertain."""
+    from scipy.linalg.lapack import spotrf, spotrs
+
+    upper, failed = spotrf(matrix, lower=0)
+    if failed or (np.diag(upper) ** 2 <= UNCERTAIN * np.diag(matrix)).any():
+        return None
+    return np.asarray(spotrs(upper, right, lower=0)[0])
+
+
+def _singular(who: str, entries: int, unknowns: int) -> DivergenceError:
+    if entries < unknowns:
+        return DivergenceError(
+            f"{who} has {entries} ratings and {unknowns} unknowns, and next to nothing chooses between solutions; "
+            "choose a larger regularization, or fewer factors"
+        )
     return DivergenceError(
-        f"{who} has fewer ratings than unknowns and nothing to choose between solutions; "
-        "choose a regularization above 0 or fewer factors"
+        f"the equations of {who} cannot be solved in single precision; choose a larger regularization, or bring the "
+        "ratings to a smaller scale, such as 0 to 10"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -14,7 +13,7 @@ from coterie.data.interactions import Axis, Interactions
 from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class ALS(FactorModel):
     r"""Factors of users and items whose products are the ratings, by alternating least squares.
 
@@ -42,6 +41,9 @@ class ALS(FactorModel):
     :math:`r_{ui} - \mu - b_i`). A sweep solves all items, then all users; each solution is exact, so the objective
     never rises. The last step gives the users, so a stranger's factors follow from their profile by the same formula,
     and `explain` takes a rating apart into what each rating of the profile adds to it.
+
+    Item factors start as :math:`N(0, (\sigma / \sqrt d)^2)`. Small ones grow from sweep to sweep, those first that
+    explain most, so that few sweeps from a small start are a regularisation of their own.
 
     `update` folds in changed and new users, and solves the items that changed or are new once against the users; it
     is not a refit, which would let all others move too.
@@ -73,9 +75,12 @@ class ALS(FactorModel):
     predicts_ratings = True
     learns_in_sweeps = True
     n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(8, 128), log=True)] = 32
-    regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-3, 1), log=True)] = 0.1
+    regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-3, 1), log=True)] = 0.08
     count_weighted: Annotated[bool, Range(help="λ counts once for every rating (Zhou et al.), not once a row")] = True
     biases: Annotated[bool, Range(help="also a mean, and a bias for each user and item")] = True
+    init_scale: Annotated[
+        float, Range(1e-9, 10, help="σ, spread of the first factors; small ones grow slowly, best ones first")
+    ] = 0.01
     n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over items and users", search=(5, 40))] = 15
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
 
@@ -84,7 +89,7 @@ class ALS(FactorModel):
         users, items = np.zeros((train.n_users, width), np.float32), np.zeros((train.n_items, width), np.float32)
         mean = train.mean if self.biases else 0.0
         start = np.random.default_rng(self.random_state).standard_normal((train.n_items, d), np.float32)
-        items[:, :d] = start * np.float32(0.1 if self.biases else (abs(train.mean) or 1.0) / d)
+        items[:, :d] = start * np.float32(self.init_scale / np.sqrt(d))
         self._solve(train, "users", items, mean, users)
 
         def predict(user: Array, item: Array) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -11,7 +10,7 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.models.base import Recommender
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows
 from coterie.models.tables import no_contributions
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class Popularity(Recommender):
     r"""Recommend to everyone what most people rated: :math:`s_{ui} = |U_i|`, the number of ratings of item i.
 
@@ -45,7 +44,7 @@ class Popularity(Recommender):
         return count, no_contributions(), f"{count:,.0f} people rated it; the same list goes to everyone."
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class Random(Recommender):
     r"""Recommend at random: :math:`s_{ui} \sim U(0, 1)`, fixed by the seed, the user's profile and the item.
 
@@ -73,7 +72,7 @@ class Random(Recommender):
         return float(self._score(profile, None)[0, item]), no_contributions(), "It was drawn at random."
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class BiasBaseline(Recommender):
     r"""Predict from how generous the user and how good the item is: :math:`\hat r_{ui} = \mu + b_u + b_i`.
 

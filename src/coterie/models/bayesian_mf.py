@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +16,7 @@ from coterie.kernels.memory import memory_budget, require_memory
 from coterie.kernels.parallel import run_blocks
 from coterie.models.factors import FactorModel, grown
 from coterie.models.gibbs import ROUNDS, Chain, Sample, Side, Trace
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS, Profile
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ class Posterior(NamedTuple):
     variances: Array
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class BayesianMF(FactorModel):
     r"""Bayesian probabilistic matrix factorisation with biases, by Gibbs sampling.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,11 +9,12 @@ import numpy as np
 from coterie.models.bayesian_mf import BayesianMF
 from coterie.models.factors import grown
 from coterie.models.gibbs import Chain, Sample, scales_of
+from coterie.models.parameters import hyper_parameters
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class BayesianSVDPlusPlus(BayesianMF):
     r"""Bayesian SVD++, "flipped": what somebody rated and who rated an item say something whatever the ratings.
 

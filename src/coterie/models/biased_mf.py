@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -14,7 +13,7 @@ from coterie.data.interactions import Interactions
 from coterie.kernels.least_squares import System, padded
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class BiasedMF(FactorModel):
     r"""Factors and biases of users and items, learnt from one rating at a time.
 

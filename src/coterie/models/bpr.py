@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -15,7 +14,7 @@ from coterie.errors import ParameterError
 from coterie.kernels.least_squares import padded
 from coterie.kernels.tastes import Items, Person, solve_tastes
 from coterie.models.factors import FactorModel, grown
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import require_choices
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _LEAST_ITEMS = 32
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class BPR(FactorModel):
     r"""Factors that rank what somebody chose above what they did not.
 

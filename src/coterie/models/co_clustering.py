@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +12,7 @@ from coterie.data.interactions import Interactions, Rows
 from coterie.kernels.parallel import run_blocks
 from coterie.models.base import Recommender
 from coterie.models.factors import grown
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows, mean_ratings
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _BLOCK = 4096
 _PROFILES = 1 << 16
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class CoClustering(Recommender):
     r"""Predict from what a group of users gives a group of items, and how user and item stand out of their groups.
 

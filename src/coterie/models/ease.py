@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -14,7 +13,7 @@ from coterie.errors import DivergenceError
 from coterie.kernels.memory import require_memory
 from coterie.kernels.parallel import run_blocks
 from coterie.models.item_weights import ItemWeightsModel, item_gram
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -29,7 +28,7 @@ _ONE_THREAD = 4096  # up to so many items one thread inverts in a moment
 _BLOCK = 512  # rows of the weights that are brought up to date at once
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class EASE(ItemWeightsModel):
     r"""Embarrassingly shallow autoencoder: a linear model with a closed form, among the best rankers there are.
 

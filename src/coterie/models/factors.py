@@ -25,6 +25,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Profiles answered together where lists are made without a matrix of scores.
 _BLOCK_ROWS = 1 << 16
+# Ratings of an item at which what is said of it counts half.
+_SUPPORT = 20
 # Pairs predicted together.
 _BLOCK_PAIRS = 1 << 15
 
@@ -35,7 +37,8 @@ class FactorModel(Recommender):
 
     A subclass writes `_fit` and `_fold_in`. An item without factors (all zero: nobody rated it) has no score and is
     not recommended. Nor has any item for a profile that has none, in a model without biases. Ratings of
-    these are predicted as :math:`o_u + b_i`, and without biases as the mean of the training ratings.
+    these are predicted as :math:`o_u + b_i`, and without biases as the mean of the training ratings. Similar items are
+    those with the largest cosine of factors, times :math:`n / (n + 20)` with n the ratings of the neighbour.
 
     Attributes
     ----------
@@ -138,9 +141,10 @@ class FactorModel(Recommender):
     # ---- looking inside ----------------------------------------------------------------------------
 
     def _similarities(self, items: Array) -> Array:
-        """Cosine of item factors."""
+        """Cosine of item factors, less where the neighbour was rated by few, whose factors are mostly chance."""
         wanted = self._unit_factors[items]
         similarities = wanted @ self._unit_factors.T
+        similarities *= support(self.train_)
         similarities[:, ~self._known_items] = np.nan
         similarities[~self._known_items[items]] = np.nan
         return similarities
@@ -205,6 +209,11 @@ class FactorModel(Recommender):
         if offsets is not None:
             self.user_offsets_ = grown(self.user_offsets_, merged.n_users)
             self.user_offsets_[users] = offsets
+
+
+def support(train: Interactions) -> Array:
+    """How far what is said of each item can be relied on, float32 (n_items,): n / (n + 20) by its ratings."""
+    return np.asarray(train.item_counts / (train.item_counts + _SUPPORT), np.float32)
 
 
 def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Array:

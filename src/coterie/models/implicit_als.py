@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -14,7 +13,7 @@ from coterie.data.interactions import Axis, Interactions
 from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, padded, solve_rows
 from coterie.models.factors import FactorModel
 from coterie.models.fold_in import LeastSquaresFoldIn
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import require_choices
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class ImplicitALS(FactorModel):
     r"""Factors of users and items for implicit feedback: what somebody chose weighs more than what they did not.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -22,7 +21,7 @@ from coterie.models.neighborhood import (
     sums_of_products,
     zeros_and_ones,
 )
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS, entries_of
 from coterie.models.weighting import weighted
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class ItemKNN(NeighborhoodModel):
     r"""Item-based neighbourhood filtering, in the module's four steps.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from coterie.errors import ParameterError
 from coterie.measures import MEASURES, Measure, Reading
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows
 from coterie.models.weighting import Weighting
 
@@ -27,7 +26,7 @@ Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline"]
 AggregationParameter = Annotated[Aggregation, Range(help="how neighbours' ratings make a predicted rating")]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class NeighborhoodModel(Recommender):
     r"""Parameters of both neighbourhood models, and the arithmetic around their averages.
 

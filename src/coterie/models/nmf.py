@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -13,8 +12,8 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions, Rows
 from coterie.errors import DataError, ParameterError
 from coterie.kernels.nmf import Problem, gram_of, improve, solve, width
-from coterie.models.factors import FactorModel, pair_products
-from coterie.models.parameters import Range
+from coterie.models.factors import FactorModel, pair_products, support
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.tables import check_length
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _ROUNDS = 2
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class NMF(FactorModel):
     r"""Factors that are never negative, :math:`R \approx W H`: what a person likes is a sum of parts.
 
@@ -164,7 +163,8 @@ class NMF(FactorModel):
         Returns
         -------
         polars.DataFrame
-            `factor, rank` (from 1), `item, weight` and, where a catalog is known, `title`; largest weight first.
+            `factor, rank` (from 1), `item, weight` and, where a catalog is known, `title`. Those lead whose weight,
+            times n / (n + 20) with n their ratings, is largest: what few have rated fits any factor by chance.
         """
         train = self._fitted()
         check_length(k)
@@ -181,8 +181,8 @@ class NMF(FactorModel):
         return self._with_titles(table, "item")
 
     def _largest(self, k: int) -> tuple[Array, Array]:
-        """Row numbers of the k items with the largest weights in each factor, and these weights, (n_factors, k)."""
-        order = np.argsort(-self.item_factors_, axis=0, kind="stable")[:k].T
+        """Row numbers of the k items that lead each factor, and their weights in it, (n_factors, k)."""
+        order = np.argsort(-self.item_factors_ * support(self.train_)[:, None], axis=0, kind="stable")[:k].T
         return order, np.take_along_axis(self.item_factors_.T, order, axis=1)
 
     def _contributions(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:

@@ -1,19 +1,24 @@
 """Hyper-parameters as data: a model's constructor signature is the one schema of its options.
 
 A field such as ``n_neighbors: Annotated[int, Range(1, help="...")] = 50`` is where command-line options,
-search spaces, HTTP validation and this module's checks all come from.
+search spaces, HTTP validation and this module's checks all come from; so do the signature and the section on
+parameters that `help` shows.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 import numbers
+import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 from coterie.errors import ParameterError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,20 @@ class Parameter:
     choices: tuple[Any, ...] | None
     optional: bool
     range: Range
+
+    @property
+    def annotation(self) -> Any:
+        """The type without its range, as a signature shows it."""
+        plain: Any = self.type if self.choices is None else Literal[self.choices]
+        return plain | None if self.optional else plain
+
+    def described(self) -> str:
+        """An entry of a docstring: name, type or choices, range, default; the help."""
+        kind = self.type.__name__ if self.choices is None else f"{{{', '.join(map(repr, self.choices))}}}"
+        low, high = self.range.low, self.range.high
+        limits = [] if low is None and high is None else [_bounds(low, high)]
+        about = ", ".join([f"{kind} or None" if self.optional else kind, *limits, f"default {self.default!r}"])
+        return f"{self.name} : {about}\n    {self.range.help[:1].upper()}{self.range.help[1:]}."
 
     def check(self, value: Any, owner: str) -> None:
         """Raise `ParameterError` where `value` is not allowed."""
@@ -95,6 +114,28 @@ def parameters_of(cls: type) -> dict[str, Parameter]:
     """The hyper-parameters of a model class, by name, in the order of its signature."""
     hints = get_type_hints(cls, include_extras=True)
     return {f.name: _parameter(f.name, hints[f.name], f.default) for f in dataclasses.fields(cls) if f.init}
+
+
+@dataclass_transform(eq_default=False, field_specifiers=(dataclasses.field, dataclasses.Field))
+def hyper_parameters(cls: type[T]) -> type[T]:
+    """Make a model class a dataclass of its hyper-parameters, with a signature and a docstring that tell of them."""
+    made = dataclass(eq=False)(cls)
+    known = parameters_of(made)
+    own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    spelled = [own.replace(name=p.name, default=p.default, annotation=p.annotation) for p in known.values()]
+    # On the constructor, not on the class, so that a subclass with a constructor of its own keeps that one's.
+    made.__init__.__signature__ = inspect.Signature([own, *spelled], return_annotation=None)  # type: ignore[attr-defined]
+    if known and made.__doc__:
+        section = "\n".join(["Parameters", "----------", *(p.described() for p in known.values())])
+        made.__doc__ = _with_section(inspect.cleandoc(made.__doc__), section)
+    return made
+
+
+def _with_section(text: str, section: str) -> str:
+    """A docstring with a section before those that follow the parameters in NumPy's order."""
+    later = re.search(r"^(?:Attributes|Raises|References)\n-", text, re.MULTILINE)
+    place = later.start() if later else len(text)
+    return f"{text[:place].rstrip()}\n\n{section}\n\n{text[place:]}".rstrip() + "\n"
 
 
 def _parameter(name: str, hint: Any, default: Any) -> Parameter:

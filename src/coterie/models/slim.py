@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.models.item_weights import ItemWeightsModel, filled, item_gram
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -23,7 +22,7 @@ _BLOCK = 256  # columns solved before their weights are made sparse
 _REMEDY = "leave out rare items (interactions.filter(min_item_ratings=...)), or take RP3beta, which needs less"
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class SLIM(ItemWeightsModel):
     r"""Sparse linear method: the ratings of each item from those of few others, by an elastic net.
 

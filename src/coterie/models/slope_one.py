@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -13,7 +12,7 @@ from coterie.data.interactions import Interactions, Rows
 from coterie.kernels.memory import memory_budget, require_memory
 from coterie.kernels.parallel import run_blocks
 from coterie.models.base import Recommender
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS, entries_of, mean_ratings
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ _PAIR_BYTES = 12
 _SAMPLED = 64
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class SlopeOne(Recommender):
     r"""Predict from how much better or worse an item is rated than those that the person rated.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -15,7 +15,7 @@ from coterie.data.progress import progress
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
 from coterie.models.factors import FactorModel
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class SVD(FactorModel):
     r"""The best approximation of the ratings matrix of a given rank, :math:`R \approx U_k \Sigma_k V_k^\top`.
 
@@ -150,7 +150,7 @@ class SVD(FactorModel):
         self._fold_in_users(merged, changed_users)
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class PureSVD(SVD):
     r"""Rank by the singular value decomposition of the ratings matrix with zeros for the unrated.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -15,7 +14,7 @@ from coterie.kernels.least_squares import System
 from coterie.models.biased_mf import first_factors, penalty
 from coterie.models.factors import FactorModel, grown, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class SVDPlusPlus(FactorModel):
     r"""Factors and biases as in `BiasedMF`, with a second set of item factors for what was rated at all.
 

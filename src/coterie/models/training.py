@@ -25,7 +25,7 @@ import numpy as np
 from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.errors import ArtifactError, CapabilityError, DivergenceError
-from coterie.storage import read_folder, write_folder
+from coterie.storage import MANIFEST, read_folder, write_folder
 
 if TYPE_CHECKING:
     from coterie.models.base import Recommender
@@ -137,7 +137,11 @@ class Training:
     def _resume(self, model: Recommender, arrays: Mapping[str, Array]) -> int:
         """Put the arrays back to where the checkpoint has them, where there is one; the sweeps done by then."""
         path = self.checkpoint
-        if path is None or not os.path.lexists(path) or (os.path.isdir(path) and not os.listdir(path)):
+        if path is None:
+            return 0
+        begun = os.path.lexists(os.path.join(path, MANIFEST))
+        if not begun and (os.path.isdir(path) or not os.path.lexists(path)):
+            write_folder(path, KIND, self._about(model, 0), arrays)  # before any work: can it be written there?
             return 0
         stored = read_folder(path, KIND)
         about, wanted = dict(stored.meta), self._about(model, 0)

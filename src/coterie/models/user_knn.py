@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,6 +23,7 @@ from coterie.models.neighborhood import (
     sums_of_products,
     zeros_and_ones,
 )
+from coterie.models.parameters import hyper_parameters
 from coterie.models.profiles import entries_of, entry_rows
 from coterie.models.weighting import TermWeights, weighted
 from coterie.similarity import AgainstAll
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class UserKNN(NeighborhoodModel):
     r"""User-based neighbourhood filtering, in the module's four steps.
 

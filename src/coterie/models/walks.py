@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,7 +11,7 @@ from coterie.data.interactions import Interactions
 from coterie.errors import DataError
 from coterie.models.base import Recommender
 from coterie.models.item_weights import ItemWeightsModel
-from coterie.models.parameters import Range
+from coterie.models.parameters import Range, hyper_parameters
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class P3alpha(ItemWeightsModel):
     r"""Recommend where a random walk from what a person liked leads: item, somebody who rated it, another item.
 
@@ -63,7 +62,7 @@ class P3alpha(ItemWeightsModel):
         self.item_weights_ = walk_weights(train, self.alpha, 0.0, self.n_neighbors, self.normalize)
 
 
-@dataclass(eq=False)
+@hyper_parameters
 class RP3beta(ItemWeightsModel):
     r"""`P3alpha` with popular items held back: a walk's weight is divided by the popularity of where it ends.
 
