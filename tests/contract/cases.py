@@ -43,7 +43,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "random": [{"random_state": 7}],
     "ease": [{"regularization": 5.0}],
     "slim": [{"positive": False, "l1_regularization": 1.0}, {"n_neighbors": 4}],
-    "p3alpha": [{"alpha": 0.5, "n_neighbors": 15, "normalize": True}],
+    "p3alpha": [{"alpha": 0.5, "n_neighbors": 15, "normalize": False}],
     "rp3beta": [{"normalize": False, "beta": 0.2}, {"n_neighbors": 15}],
     "user-knn": _NEIGHBORS,
     "svd": [{"centering": "none"}, {"n_factors": 3}],

@@ -230,14 +230,28 @@ def test_a_walk_by_hand() -> None:
     # users rated {a, b}, {a, b, c}, {c}: from a to b, 1/2 (1/2 + 1/3); from a to c, 1/2 (1/3)
     x = interactions([[1, 1, 0], [1, 1, 1], [0, 0, 1]])
     expected = np.array([[0, 5 / 12, 1 / 6], [5 / 12, 0, 1 / 6], [1 / 6, 1 / 6, 0]])
-    weights = ct.P3alpha().fit(x).item_weights_.toarray()
+    weights = ct.P3alpha(normalize=False).fit(x).item_weights_.toarray()
     np.testing.assert_allclose(weights, expected, rtol=1e-6)
     held_back = ct.RP3beta(beta=1.0, normalize=False).fit(x).item_weights_.toarray()
     np.testing.assert_allclose(held_back, expected / 2, rtol=1e-6)  # everything was rated twice
     shares = ct.RP3beta(beta=1.0).fit(x).item_weights_.toarray()
     np.testing.assert_allclose(shares, expected / expected.sum(axis=1, keepdims=True), rtol=1e-6)
-    one = ct.P3alpha(n_neighbors=1).fit(x).item_weights_.toarray()  # c leads to a, but a is reached from b sooner
+    # c leads to a, but a is reached from b sooner
+    one = ct.P3alpha(n_neighbors=1, normalize=False).fit(x).item_weights_.toarray()
     np.testing.assert_allclose(one, [[0, 5 / 12, 0], [5 / 12, 0, 0], [0, 0, 0]], rtol=1e-6)
+
+
+def test_popular_tastes_get_lists() -> None:
+    x = ct.load("movielens-sample").interactions
+    popular = np.argsort(-x.item_counts)[:100]
+
+    def silent(model: ct.P3alpha) -> int:
+        return int((np.diff(model.fit(x).item_weights_.indptr)[popular] == 0).sum())
+
+    assert silent(ct.P3alpha(normalize=False)) > 50  # what the default is for
+    model = ct.P3alpha()
+    assert silent(model) < 10
+    assert len(model.recommend_for({1: 5.0, 260: 4.0}))  # Toy Story and Star Wars
 
 
 @pytest.mark.parametrize("model", [ct.P3alpha(), ct.RP3beta()], ids=str)
