@@ -304,6 +304,23 @@ def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
             assert low <= model.predict_for({items[0]: 3.0}, [item])[0] <= high
 
 
+@pytest.mark.filterwarnings("ignore:the profile rates")
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)], ids=["nothing at all", "no users", "no items"])
+@each_case
+def test_worlds_with_nobody_or_nothing_in_them(case: Case, shape: tuple[int, int]) -> None:
+    x = interactions(np.zeros(shape))
+    model = make(case).fit(x)
+    users, items = x.users.ids.tolist(), x.items.ids.tolist()
+    assert model.recommend([]).is_empty()
+    for table in (model.recommend(users), model.recommend_for({}), model.recommend_for(dict.fromkeys(items[:1], 3.0))):
+        assert table["score"].is_finite().all()
+        assert set(table["item"]) <= set(items)
+    for item in items:
+        if model.predicts_ratings:
+            low, high = x.scale
+            assert low <= model.predict_for({items[0]: 3.0}, [item])[0] <= high
+
+
 def test_the_small_world_has_what_it_promises() -> None:
     x = world()
     assert x.user_counts[SILENT_USER] == 0

@@ -77,6 +77,9 @@ def truncated_svd(matrix: Sparse, k: int, tolerance: float = 1e-3, watch: Watch 
     """
     if not np.isfinite(matrix.values).all():
         raise DivergenceError("the matrix holds a value that is not finite, and has no singular values")
+    if not matrix.n_rows or not matrix.n_columns:
+        left, right = (np.zeros((n, k), np.float32) for n in (matrix.n_rows, matrix.n_columns))
+        return Triplets(left, np.zeros(k), right)
     tall = matrix.n_rows >= matrix.n_columns
     if not tall:
         matrix = matrix.transposed()

@@ -154,7 +154,7 @@ class BayesianMF(FactorModel):
     def _check_memory(self, train: Interactions) -> None:
         d = self.n_factors + 1
         numbers = 2 * d * train.n_items * (2 if self._implicit else 1) + d * train.n_users
-        fit = max(1, memory_budget() // (4 * numbers))
+        fit = max(1, memory_budget() // (4 * max(1, numbers)))
         require_memory(
             4 * self.n_samples * numbers, f"{type(self).__name__} with n_samples={self.n_samples}",
             f"n_samples={fit} would fit, and so do fewer n_factors",
@@ -199,7 +199,7 @@ class BayesianMF(FactorModel):
         n = int(chain.length[0])
         n_items = chain.items.shape[1]
         by_item = chain.items[:n].transpose(1, 0, 2)
-        self.item_factors_ = by_item[:, :, :-1].reshape(n_items, -1)
+        self.item_factors_ = by_item[:, :, :-1].reshape(n_items, n * self.n_factors)
         self.item_bias_samples_ = np.ascontiguousarray(by_item[:, :, -1])
         biases = self.item_bias_samples_.mean(axis=1, dtype=np.float64)
         self.item_biases_ = np.asarray(self.spread_ * biases, np.float32)

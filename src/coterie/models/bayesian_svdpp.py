@@ -54,7 +54,8 @@ class BayesianSVDPlusPlus(BayesianMF):
     def _keep(self, chain: Chain) -> None:
         super()._keep(chain)
         weights = chain.weights[: int(chain.length[0])]
-        self.implicit_factors_ = weights.transpose(1, 0, 2).reshape(weights.shape[1], -1)
+        n, n_items, d = weights.shape
+        self.implicit_factors_ = weights.transpose(1, 0, 2).reshape(n_items, n * d)
 
     def _sample_at(self, place: int) -> Sample:
         d = self.n_factors + 1
