@@ -102,7 +102,7 @@ def test_an_item_whose_ratings_are_all_as_expected_has_a_score() -> None:
     np.testing.assert_allclose(model.predict([1, 1], [101, 103]), 3)
 
 
-def test_new_users_are_folded_in_and_new_items_need_a_fit() -> None:
+def test_new_users_are_folded_in() -> None:
     model = ct.SVD(n_factors=4).fit(X)
     new = ct.Interactions.from_frame(
         pl.DataFrame({"user": [900, 900], "item": [101, 102], "rating": [5.0, 1.0]}), "user", "item", "rating"
@@ -112,6 +112,21 @@ def test_new_users_are_folded_in_and_new_items_need_a_fit() -> None:
     np.testing.assert_allclose(model.user_factors_[-1] @ model.item_factors_[5], expected[0, 5] -
         model.user_offsets_[-1] - model.item_biases_[5], atol=1e-5)  # fmt: skip
     assert model.user_factors_.shape == (51, 4)
+
+
+@pytest.mark.parametrize("model", [ct.SVD(n_factors=4), ct.PureSVD(n_factors=4)], ids=str)
+def test_new_items_wait_for_a_fit(model: ct.SVD) -> None:
+    before = model.fit(X).score(X.to_scipy())
+    new = ct.Interactions.from_frame(
+        pl.DataFrame({"user": [900, 900], "item": [101, 7000], "rating": [5.0, 1.0]}), "user", "item", "rating"
+    )
+    model.update(new)
+    scores = model.score(model.train_.to_scipy())
+    assert scores.shape == (51, X.n_items + 1)
+    np.testing.assert_allclose(scores[:-1, :-1], before, atol=1e-5)
+    assert np.isnan(scores[:, -1]).all() and np.isfinite(scores[-1]).any()
+    assert 7000 not in model.recommend(900, 1000, exclude_seen=False)["item"]
+    assert np.isfinite(model.fit(model.train_).score(model.train_.to_scipy())[:, -1]).any()
 
 
 @pytest.mark.parametrize("tolerance", [0.0, 0.5])

@@ -12,9 +12,8 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
-from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
-from coterie.models.factors import FactorModel
+from coterie.models.factors import FactorModel, grown
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS
 
@@ -46,7 +45,8 @@ class SVD(FactorModel):
 
     A profile x is folded in by projection, :math:`p = x V_k`; for a known user that is the row of
     :math:`U_k \Sigma_k`. The score is linear in the profile, so that `explain` is exact: item j adds
-    :math:`x_j (V_k V_k^\top)_{ji}`. `update` folds in changed and new users; what is known of items stays.
+    :math:`x_j (V_k V_k^\top)_{ji}`. `update` folds in changed and new users; what is known of items stays, and new
+    items have no score before the next fit.
 
     Attributes
     ----------
@@ -145,9 +145,9 @@ class SVD(FactorModel):
 
     # ---- taking in what is new ---------------------------------------------------------------------
 
-    def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        Recommender._update(self, merged, changed_users, changed_items)  # refuses new items
-        self._fold_in_users(merged, changed_users)
+    def _grow_items(self, n: int) -> None:
+        super()._grow_items(n)
+        self.rated_ = grown(self.rated_, n)  # by nobody whose ratings were learnt from
 
 
 @hyper_parameters
