@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -9,7 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 
 from coterie.errors import ParameterError
-from coterie.models.parameters import Range, parameters_of
+from coterie.models.parameters import Range, hyper_parameters, parameters_of
 from coterie.models.registry import MODELS, model_class
 
 
@@ -79,3 +81,61 @@ def test_every_registered_name_is_its_class() -> None:
         assert model_class(name).name == name
     with pytest.raises(ParameterError, match=r"unknown model 'knn'; there are random, popularity.*item-knn"):
         model_class("knn")
+
+
+@hyper_parameters
+class Plain:
+    r"""Does little.
+
+    Attributes
+    ----------
+    nothing_ : None
+    """
+
+    size: Annotated[int, Range(1, 9, help="how many")] = 3
+    pull: Annotated[float | None, Range(0, help="λ, pulls to 0")] = None
+
+
+@hyper_parameters
+class Fancy(Plain):
+    """Does a little more."""
+
+    kind: Annotated[Literal["plain", "fancy"], Range(help="which")] = "plain"
+    size: int = dataclasses.field(default=4, init=False)
+
+
+def test_the_docstring_tells_of_the_parameters_before_what_is_learned() -> None:
+    assert Plain.__doc__ == (
+        "Does little.\n\nParameters\n----------\nsize : int, between 1 and 9, default 3\n    How many.\n"
+        "pull : float or None, at least 0, default None\n    λ, pulls to 0.\n\n"
+        "Attributes\n----------\nnothing_ : None\n"
+    )
+    assert (Fancy.__doc__ or "").endswith("kind : {'plain', 'fancy'}, default 'plain'\n    Which.\n")
+
+
+def test_the_signature_is_plain_also_of_subclasses() -> None:
+    class Own(Plain):
+        def __init__(self, other: str) -> None:
+            super().__init__(size=len(other))
+
+    assert str(inspect.signature(Plain)) == "(size: int = 3, pull: float | None = None) -> None"
+    assert str(inspect.signature(Fancy)) == (
+        "(pull: float | None = None, kind: Literal['plain', 'fancy'] = 'plain') -> None"
+    )
+    assert list(inspect.signature(Own).parameters) == ["other"]
+    assert dataclasses.replace(Plain(5), pull=1.0).size == 5  # type: ignore[type-var]
+    assert [f.name for f in dataclasses.fields(Fancy)] == ["size", "pull", "kind"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_shows_its_parameters(name: str) -> None:
+    made = model_class(name)
+    text = inspect.getdoc(made) or ""
+    assert text.count("\nParameters\n") == bool(made.parameters())
+    section = text.partition("\nParameters\n----------\n")[2].partition("\n\n")[0]
+    for parameter in made.parameters().values():
+        assert f"{parameter.described()}\n" in f"{section}\n"
+        if parameter.range.low is not None:
+            assert re.search(rf"^{parameter.name} : .*{re.escape(str(parameter.range.low))}", section, re.MULTILINE)
+    assert "Annotated" not in str(inspect.signature(made))
+    assert list(inspect.signature(made).parameters) == list(made.parameters())

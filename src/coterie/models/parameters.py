@@ -58,7 +58,9 @@ class Parameter:
         low, high = self.range.low, self.range.high
         limits = [] if low is None and high is None else [_bounds(low, high)]
         about = ", ".join([f"{kind} or None" if self.optional else kind, *limits, f"default {self.default!r}"])
-        return f"{self.name} : {about}\n    {self.range.help[:1].upper()}{self.range.help[1:]}."
+        first, rest = self.range.help[:1], self.range.help[1:]
+        sentence = f"{first.upper() if first.isascii() else first}{rest}."  # a Greek letter is a symbol: λ is not Λ
+        return f"{self.name} : {about}\n    {sentence}"
 
     def check(self, value: Any, owner: str) -> None:
         """Raise `ParameterError` where `value` is not allowed."""
