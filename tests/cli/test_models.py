@@ -170,7 +170,9 @@ def test_ctrl_c_keeps_what_was_learned(run: Run, movies: Path, tmp_path: Path, m
     command = ("fit", "als", movies, "-o", folder, "--checkpoint", kept, "--n-factors", "3", "--json")
     with monkeypatch.context() as patch:
         patch.setattr(Training, "sweeps", interrupted)
-        assert run(*command).document["interrupted"] is True
+        answer = run(*command)
+    assert answer.status == 130
+    assert (answer.document["interrupted"], answer.document["sweeps"]) == (True, 2)
     assert len(ct.load_model(folder).objective_) == 2  # type: ignore[attr-defined]
     assert run(*command).document["interrupted"] is False  # goes on
     assert len(ct.load_model(folder).objective_) == 15  # type: ignore[attr-defined]

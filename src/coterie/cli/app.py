@@ -15,7 +15,7 @@ import typer
 import coterie
 from coterie.cli import compare, data, doctor, models, similar
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out
-from coterie.cli.output import complain
+from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
 from coterie.models.registry import MODELS
 
@@ -24,8 +24,8 @@ _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Look": [similar.similar],
     "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain, compare.compare],
 }
-# Errors leave with 1, usage errors with 2 (typer's choice), an interrupt with what shells expect of it.
-_FAILED, _INTERRUPTED = 1, 130
+# Errors leave with 1, usage errors with 2 (typer's choice).
+_FAILED = 1
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:  # whoever read the answer has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

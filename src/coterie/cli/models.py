@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, NewDataArgument, settings
-from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr, stdout, working
+from coterie.cli.output import (
+    INTERRUPTED,
+    Output,
+    UsageError,
+    cell,
+    complain,
+    counted,
+    frame_table,
+    heading,
+    stderr,
+    stdout,
+    working,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,10 +66,10 @@ def fit(
             metavar="FOLDER", help="Keep every sweep here, and go on from it where an earlier fit was cut off."
         ),
     ] = None,
-) -> None:
+) -> int:
     """Fit a model and keep it in a folder, for `--model FOLDER`.
 
-    Ctrl-C ends a model that learns in sweeps after the running one, and keeps what was learned by then.
+    Ctrl-C ends a model that learns in sweeps after the running one, keeps what was learned by then, and exits with 130.
     """
     from coterie.cli.sources import fit_to
     from coterie.models.registry import model_class
@@ -70,16 +82,26 @@ def fit(
         fit_to(fitted, dataset, checkpoint)
     except KeyboardInterrupt:
         if not fitted.is_fitted:
+            complain("error", "interrupted before there was a model; nothing was saved")
             raise
         interrupted = True
     seconds = time.perf_counter() - start
     with working(f"Saving {folder}"):
         fitted.save(folder)
+    done = len(fitted.objective_) if hasattr(fitted, "objective_") else None
     about = {"data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder), "interrupted": interrupted}
     shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
-    how = ", interrupted: it has learned from fewer sweeps than were asked for," if interrupted else ""
+    how = f", interrupted: it has learned from {_sweeps_done(fitted, done)}," if interrupted else ""
     text = f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s{how} and saved to {folder}"
-    out.show({**_about(fitted), **about}, cell(text))
+    out.show({**_about(fitted), **about, "sweeps": done}, cell(text))
+    return INTERRUPTED if interrupted else 0
+
+
+def _sweeps_done(model: Recommender, done: int | None) -> str:
+    asked = next((getattr(model, name) for name in ("n_iterations", "n_epochs") if hasattr(model, name)), None)
+    if done is None or asked is None:
+        return "fewer sweeps than were asked for"
+    return f"{done} of {counted(asked, 'sweep')}"
 
 
 def update(

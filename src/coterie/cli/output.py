@@ -25,6 +25,10 @@ class UsageError(typer.TyperException):
     exit_code = 2
 
 
+#: The exit status that shells expect of a command that Ctrl-C ended.
+INTERRUPTED = 130
+
+
 @dataclass
 class Output:
     """How a command answers."""
