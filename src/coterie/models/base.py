@@ -392,7 +392,7 @@ class Recommender(ABC):
     def _rates(self) -> Interactions:
         train = self._fitted()
         if not self.predicts_ratings:
-            raise CapabilityError(f"{self!r} ranks items but does not predict ratings; use recommend")
+            raise CapabilityError(f"{type(self).__name__} ranks items but does not predict ratings; use recommend")
         return train
 
     # ---- looking inside ----------------------------------------------------------------------------
