@@ -14,7 +14,7 @@ import typer
 
 import coterie
 from coterie.cli import compare, data, doctor, models, similar
-from coterie.cli.options import as_options, flags, model_named_in, spelled_out
+from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
 from coterie.models.registry import MODELS
@@ -106,7 +106,8 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
         return f"{type(error).__name__}: {error} (not foreseen; --debug shows where)"
     message = error.format_message()
     if hasattr(error, "possibilities"):  # an unknown option
-        model = _model(arguments)
+        named = [c for commands in _COMMANDS.values() for c in commands if c.__name__ == _command(arguments)]
+        model = _model(arguments) if any(map(takes_model, named)) else None
         if model is not None:
             message += f"; options of {model}: {flags(model) or 'none'}"
         elif _command(arguments) == "fit":

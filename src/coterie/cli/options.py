@@ -34,8 +34,7 @@ def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callab
     """`command` with its option groups replaced by their fields, and with the options of `model`."""
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
-    takes_model = any("hyper_parameters" in get_type_hints(group) for group in groups.values())
-    own = model_class(model).parameters() if model is not None and takes_model else {}
+    own = model_class(model).parameters() if model is not None and takes_model(command) else {}
     spelled: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(command).parameters.items():
         if name in groups:
@@ -56,6 +55,12 @@ def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callab
     gathered.__signature__ = inspect.Signature(spelled)  # type: ignore[attr-defined]
     gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in spelled}
     return gathered
+
+
+def takes_model(command: Callable[..., Any]) -> bool:
+    """Whether a command has the options of one model."""
+    hints = get_type_hints(command, include_extras=True).values()
+    return any("hyper_parameters" in get_type_hints(hint) for hint in hints if is_dataclass(hint))
 
 
 def _fields(group: Any, own: dict[str, Parameter], panel: str) -> Iterator[inspect.Parameter]:
@@ -298,11 +303,16 @@ class NewDataArgument(DataOptions):
 def as_options(text: str, options: Collection[str]) -> str:
     """A message with the library's keywords as options: ``on_error="skip"`` is ``--on-error skip``.
 
-    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, or ``...``.
+    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, or ``...``;
+    and *without* a keyword.
     """
 
     def written(match: re.Match[str]) -> str:
         option = flag(match["name"])
         return f"{option} {match['text'] or '...'}" if option in options else match[0]
 
+    def left_out(match: re.Match[str]) -> str:
+        return f"leave out {flag(match[1])}" if flag(match[1]) in options else match[0]
+
+    text = re.sub(r"\bcall fit without ([a-z_]+)", left_out, text)
     return re.sub(r'\b(?P<name>[a-z_]+)=(?:"(?P<text>[^"\s]+)"|\.\.\.)', written, text)

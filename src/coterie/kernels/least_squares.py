@@ -84,7 +84,7 @@ class System(NamedTuple):
         matrix = (y * weights[:, None]).T @ y if self.weight != (1.0, 0.0) else y.T @ y
         if self.base is not None:
             matrix = matrix + self.base
-        matrix[np.diag_indices(len(matrix))] += np.float32(ridge)
+        matrix.flat[:: len(matrix) + 1] += np.float32(ridge)
         return matrix, coefficients @ y, coefficients
 
 
@@ -202,7 +202,7 @@ def _solve(matrix: Array, right: Array) -> Array | None:
     from scipy.linalg.lapack import spotrf, spotrs
 
     upper, failed = spotrf(matrix, lower=0)
-    if failed or (np.diag(upper) ** 2 <= UNCERTAIN * np.diag(matrix)).any():
+    if failed or (upper.diagonal() ** 2 <= UNCERTAIN * matrix.diagonal()).any():
         return None
     return np.asarray(spotrs(upper, right, lower=0)[0])
 

@@ -50,7 +50,7 @@ def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
 
 def top_k_row(scores: Array, k: int) -> Array:
     """Columns of the k best finite entries of one row (float32 (m,)), by NumPy alone."""
-    usable = np.where(np.isnan(scores), -np.inf, scores)
+    usable = np.fmax(scores, np.float32(-np.inf))  # NaN is out
     candidates = _candidates(usable, k)
     values = usable[candidates]
     k = min(k, int(np.count_nonzero(values > -np.inf)))

@@ -79,23 +79,22 @@ class FactorModel(Recommender):
         """bool (n_items,): which items have factors."""
         return np.asarray(self.item_factors_.any(axis=1))
 
+    @cached_property
+    def _unknown_items(self) -> Array:
+        """Row numbers of the items without factors."""
+        return np.flatnonzero(~self._known_items)
+
     # ---- scores ------------------------------------------------------------------------------------
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         factors, offsets = self._people(profiles, users)
-        if len(factors) <= FEW_ROWS:
-            with one_blas_thread:
-                scores = factors @ self.item_factors_.T
-        else:
-            scores = factors @ self.item_factors_.T
+        scores = factors @ self.item_factors_.T
         if offsets is not None:
             scores += self.item_biases_
             scores += offsets[:, None]
         else:
             scores[~factors.any(axis=1)] = np.nan
-        known: Array = self._known_items
-        if not known.all():
-            scores[:, ~known] = np.nan
+        scores[:, self._unknown_items] = np.nan
         return scores
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
@@ -130,7 +129,8 @@ class FactorModel(Recommender):
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
     ) -> Top:
         if profiles.shape[0] <= FEW_ROWS:
-            return super()._top(profiles, users, k, exclude_seen, allowed)
+            with one_blas_thread:
+                return super()._top(profiles, users, k, exclude_seen, allowed)
         from coterie.kernels.factor_topk import pack_items, top_k_products
 
         factors, offsets = self._people(profiles, users)

@@ -45,7 +45,8 @@ class LeastSquaresFoldIn:
     def __call__(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
         """Factors (n, n_factors) and, where there are offsets, biases (n,) of profiles; zero for an empty one."""
         ridge = self.ridge(np.diff(profiles.indptr))
-        found = solve_rows(self.system, profiles.indptr, profiles.indices, profiles.data, ridge)
+        who = "the profile".format if profiles.shape[0] == 1 else "profile {}".format
+        found = solve_rows(self.system, profiles.indptr, profiles.indices, profiles.data, ridge, who)
         return (np.ascontiguousarray(found[:, :-1]), found[:, -1].copy()) if self.biased else (found, None)
 
     def contributions(self, profile: sp.csr_matrix, factors: Array) -> pl.DataFrame:

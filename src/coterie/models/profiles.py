@@ -47,8 +47,10 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
             stacklevel=stacklevel + 1,
         )
     order = np.argsort(columns)
-    indptr = np.array([0, len(columns)])
-    return sp.csr_matrix((values[order], columns[order], indptr), shape=(1, train.n_items))
+    row = sp.csr_matrix((1, train.n_items), dtype=np.float32)  # its arrays are set below: no need to check ours
+    row.data, row.indices = values[order], columns[order]
+    row.indptr = np.array([0, len(columns)], columns.dtype)
+    return row
 
 
 def profile_rows(profiles: sp.csr_matrix, train: Interactions) -> sp.csr_matrix:

@@ -147,12 +147,18 @@ class Training:
         about, wanted = dict(stored.meta), self._about(model, 0)
         done = int(about.pop("sweeps"))
         del wanted["sweeps"]
-        for what, found in about.items():
-            if found != wanted[what]:
-                was = "other data" if what == "data" else f"the {what} {found!r}, and this is {wanted[what]!r}"
-                raise ArtifactError(
-                    f"the checkpoint at {os.fspath(path)} is of {was}; fit as it was begun, or choose another folder"
-                )
+        settings, given = about.pop("parameters"), wanted.pop("parameters")
+        pairs = [(name, settings.get(name), given.get(name)) for name in {**settings, **given}]
+        differences = [f"{name} {was!r}, and now {now!r}" for name, was, now in pairs if was != now]
+        if about["model"] != wanted["model"]:
+            differences = [f"the model {about['model']}, and now {wanted['model']}"]
+        elif about != wanted:
+            differences = ["other data"]
+        if differences:
+            raise ArtifactError(
+                f"the checkpoint at {os.fspath(path)} is of {'; '.join(differences)}; "
+                "fit as it was begun, or choose another folder"
+            )
         for name, array in arrays.items():
             array[...] = np.asarray(stored.parts[name])
         return done
