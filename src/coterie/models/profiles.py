@@ -47,7 +47,8 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
             stacklevel=stacklevel + 1,
         )
     order = np.argsort(columns)
-    row = sp.csr_matrix((1, train.n_items), dtype=np.float32)  # its arrays are set below: no need to check ours
+    # its arrays are set afterwards, which skips checks that take longer than most profiles
+    row: sp.csr_matrix = sp.csr_matrix((1, train.n_items), dtype=np.float32)  # type: ignore[arg-type]
     row.data, row.indices = values[order], columns[order]
     row.indptr = np.array([0, len(columns)], columns.dtype)
     return row
