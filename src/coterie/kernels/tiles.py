@@ -8,7 +8,6 @@ same functions are NumPy.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numba
@@ -39,7 +38,8 @@ SCORE_COLUMNS = 2 * LANES
 #: Numbers in a row of a narrow block, 64 bytes: what one read from memory brings.
 NARROW = 16
 
-_compiled = not bool(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"))
+_config: Any = numba.config
+_compiled = not _config.DISABLE_JIT
 
 
 def _tile(rows: int, vectors: int, mode: str) -> Any:
