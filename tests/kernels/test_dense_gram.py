@@ -1,4 +1,4 @@
-"""The dense Gram matrix against every product by itself, whatever its blocks and panels."""
+"""The dense Gram matrix of columns (here rows, transposed) against every product by itself, whatever its blocks and panels."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_products_are_those_of_the_twin(dense: np.ndarray, shape: dict[str, floa
             patch.setattr(gram, name, value)
         patch.setattr(dense_gram, "ENTRIES", entries)
         patch.setenv("COTERIE_THREADS", str(threads))
-        found = dense_gram.dense_gram(*compress(dense), dense.shape[1])
+        found = dense_gram.dense_gram(*compress(dense.T), len(dense))
     assert (found.dtype, found.flags.c_contiguous) == (np.float32, True)
     expected = reference.dense_gram(dense)
     scale = float(np.abs(np.nan_to_num(dense)).max(initial=0)) ** 2 * dense.shape[1]
@@ -44,7 +44,7 @@ def test_any_number_of_threads_gives_the_same_bytes(dense: np.ndarray, shape: di
             for name, value in shape.items():
                 patch.setattr(gram, name, value)
             patch.setenv("COTERIE_THREADS", threads)
-            found.add(np.tril(dense_gram.dense_gram(*compress(dense), dense.shape[1])).tobytes())
+            found.add(np.tril(dense_gram.dense_gram(*compress(dense.T), len(dense))).tobytes())
     assert len(found) == 1
 
 

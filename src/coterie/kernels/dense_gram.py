@@ -1,7 +1,7 @@
-"""A whole Gram matrix X Xᵀ of sparse rows in one dense array, and triangles made whole.
+"""A whole Gram matrix XᵀX of sparse columns in one dense array, and triangles made whole.
 
-The products come from the blocks and panels of `coterie.kernels.gram`: columns that many rows share are multiplied
-densely by BLAS, the rest is scattered.
+The products come from the blocks and panels of `coterie.kernels.gram`, whose rows are the columns of X here: what many
+of them share is multiplied densely by BLAS, the rest is scattered.
 """
 
 from __future__ import annotations
@@ -16,36 +16,52 @@ from coterie.kernels.parallel import run_blocks, thread_count
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ENTRIES = 2_000_000  # most entries of a block: the popular rows' scratch arrays would be large
+ENTRIES = 500_000  # most entries of a block: popular ones would need large scratch arrays, to no gain in time
 TILE = 64  # rows and columns of a triangle that are mirrored at once: 32 KB for both sides
 
 
-def dense_gram(indptr: Array, columns: Array, values: Array, n_columns: int) -> Array:
-    """The lower triangle, diagonal included, of X Xᵀ for sparse rows X (n, m), columns increasing in a row.
+def dense_gram(indptr: Array, columns: Array, values: Array, n: int) -> Array:
+    """The lower triangle, diagonal included, of XᵀX for sparse X (m, n), columns increasing in a row.
+
+    X is held once more beside the result, its columns numbered by rank; transposed there is only one block at a time.
 
     Returns
     -------
     float32 (n, n), C order; what stands above the diagonal means nothing.
     """
-    n = len(indptr) - 1
+    m = len(indptr) - 1
+    lengths = np.bincount(columns, minlength=n)
+    squares = np.bincount(columns, np.square(values, dtype=np.float64), minlength=n)
+    order = np.argsort(-lengths, kind="stable").astype(np.int32)
+    ranks = np.empty(n, np.int32)
+    ranks[order] = np.arange(n, dtype=np.int32)
+    listed = in_ranks(indptr, ranks[columns], values, n)
     out = np.empty((n, n), np.float32)
-    ranked = gram.rank_rows(indptr, columns, values, n_columns)
-    found = blocks_of_ranks(np.diff(indptr)[ranked.order])
-    waiting = iter(found)  # popular rows first: their blocks need most memory, and `out` takes none until written
+    found = blocks_of_ranks(lengths[order])
+    waiting = iter(found)  # popular columns first: their blocks need most memory, and `out` takes none until written
 
     def work(_start: int, _stop: int) -> None:
-        counts, slot = np.zeros(n_columns, np.int32), np.full(n_columns, -1, np.int32)
+        counts, slot = np.zeros(m, np.int32), np.full(m, -1, np.int32)
         for start, stop in waiting:
+            block = np.arange(-start, stop - start, dtype=np.int32)  # rank `start` is the first row of the block
+            ranked = gram.Ranked(block, *rows_of_ranks(start, stop, *listed), *listed)
             for low, high, scores in gram.panels_of_block(start, stop, ranked, counts, slot):
-                store_panel(start, stop, low, high, scores, ranked.order, out)
-            name_columns(start, stop, ranked.order, out)
+                store_panel(start, stop, low, high, scores, order, out)
+            name_columns(start, stop, order, out)
 
     run_blocks(work, max(1, min(thread_count(), len(found))), 1)
-    ranks = np.empty(n, np.int32)
-    ranks[ranked.order] = np.arange(n, dtype=np.int32)
     run_blocks(lambda start, stop: fetch_rows(start, stop, ranks, out), n, TILE)
-    store_squares(indptr, values, out)
+    np.einsum("ii->i", out)[:] = squares
     return out
+
+
+def in_ranks(indptr: Array, ranks: Array, values: Array, n: int) -> tuple[Array, Array, Array]:
+    """Sparse rows sorted by `ranks`, the new numbers of their columns: `column_ptr, ranks, column_values` of `Ranked`."""
+    import scipy.sparse as sp
+
+    shape = (len(indptr) - 1, n)
+    listed = sp.csr_matrix((values, ranks, indptr), shape=shape, copy=False).tocsc().tocsr()  # sorts in linear time
+    return indptr, listed.indices.astype(np.int32, copy=False), listed.data
 
 
 def blocks_of_ranks(lengths: Array) -> list[tuple[int, int]]:
@@ -59,6 +75,33 @@ def blocks_of_ranks(lengths: Array) -> list[tuple[int, int]]:
         found.append((start, stop))
         start = stop
     return found
+
+
+@kernel
+def rows_of_ranks(
+    start: int, stop: int, column_ptr: Array, ranks: Array, column_values: Array
+) -> tuple[Array, Array, Array]:
+    """The ranks [start, stop) as sparse rows of their own, of what each column lists: indptr, columns, values."""
+    n_columns = len(column_ptr) - 1
+    indptr, first = np.zeros(stop - start + 1, np.int64), np.empty(n_columns, np.int64)
+    for c in range(n_columns):
+        end = column_ptr[c + 1]
+        first[c] = at = column_ptr[c] + gram.count_before(ranks[column_ptr[c] : end], start)
+        while at < end and ranks[at] < stop:
+            indptr[ranks[at] - start + 1] += 1
+            at += 1
+    for row in range(stop - start):
+        indptr[row + 1] += indptr[row]
+    columns, values = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+    cursor = indptr[:-1].copy()
+    for c in range(n_columns):
+        at, end = first[c], column_ptr[c + 1]
+        while at < end and ranks[at] < stop:
+            row = ranks[at] - start
+            columns[cursor[row]], values[cursor[row]] = c, column_values[at]
+            cursor[row] += 1
+            at += 1
+    return indptr, columns, values
 
 
 @kernel
@@ -95,16 +138,6 @@ def fetch_rows(start: int, stop: int, ranks: Array, out: Array) -> None:
             for column in range(first, min(first + width, row)):
                 if ranks[column] > own:
                     line[column] = out[column, row]
-
-
-@kernel
-def store_squares(indptr: Array, values: Array, out: Array) -> None:
-    """Write the sum of squares of each row on the diagonal."""
-    for row in range(len(indptr) - 1):
-        total = 0.0
-        for a in range(indptr[row], indptr[row + 1]):
-            total += np.float64(values[a]) * np.float64(values[a])
-        out[row, row] = total
 
 
 def mirror(triangle: Array, scale: Array) -> None:
