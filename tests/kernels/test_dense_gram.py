@@ -1,4 +1,4 @@
-"""The dense Gram matrix of columns (here rows, transposed) against every product by itself, whatever its blocks and panels."""
+"""The dense Gram matrix against every product by itself, whatever its blocks and panels."""
 
 from __future__ import annotations
 

@@ -1,27 +1,33 @@
-"""Asking one model about a split: lists and predicted ratings through its public methods, and how long it took."""
+"""Asking one model about a split: lists and predicted ratings by row number, how long it took, and how much memory."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from coterie.data.catalog import Catalog
-from coterie.data.interactions import Interactions
+from coterie.data.interactions import Interactions, Rows
 from coterie.errors import DataError
-from coterie.evaluation.metrics import Predictions, Ranking
+from coterie.evaluation.metrics import Context, Predictions, Ranking
+from coterie.evaluation.resources import PeakMemory, learned_bytes
 from coterie.evaluation.splits import Split
+from coterie.kernels.judging import find_hits, pair_shares
 from coterie.models.base import Recommender
+
+if TYPE_CHECKING:
+    import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-# Users asked about in one call, so that progress shows and tables stay small.
-_BLOCK_USERS = 4096
+# Users asked about in one call, so that progress shows; more where there are no scores of all items to hold.
+_BLOCK_USERS = 1 << 14
+_BLOCK_SCORED = 1 << 10
 # Users of the little fit that has kernels compiled before the clock starts: enough for lists of many users.
 _WARM_UP_USERS = 24
 
@@ -41,8 +47,13 @@ class Answers:
         once for an installation.
     recommend_seconds, predict_seconds : float or None
         Time for the lists of all judged users, and for all test ratings; None where not asked for.
-    n_unanswered : int
-        Test ratings without a prediction, which got the mean of the training ratings.
+    peak_bytes : int or None
+        The most memory held while the model was fitted and asked, above what was held before; None where the system
+        does not say.
+    model_bytes : int
+        The learned arrays, without the training data.
+    n_seen : int
+        Recommended items that the user's profile has: 0, unless the model breaks its promise.
     """
 
     ranking: Ranking | None
@@ -50,7 +61,15 @@ class Answers:
     fit_seconds: float
     recommend_seconds: float | None
     predict_seconds: float | None
-    n_unanswered: int = 0
+    peak_bytes: int | None = None
+    model_bytes: int = 0
+    n_seen: int = 0
+
+    @property
+    def n_unanswered(self) -> int:
+        """Test ratings without a prediction, which got the mean of the training ratings."""
+        answered = None if self.predictions is None else self.predictions.answered
+        return 0 if answered is None else int(np.count_nonzero(~answered))
 
 
 @dataclass(frozen=True)
@@ -66,15 +85,30 @@ class Questions:
         Length of the lists; 0 for no lists.
     ratings : bool
         Whether ratings are asked for.
+    catalog : Catalog or None
+        What is known about the items.
+    pairs : bool
+        Whether the order of all pairs of items is asked for (AUC).
+    deviations : bool
+        Whether the standard deviations of predicted ratings are asked for, of models that have them.
+    sampled : int or None
+        Rank the relevant items among so many others, drawn for each user, and not among all.
+    random_state : int
+        Seed of that draw.
     """
 
     split: Split
     relevant_from: float
     k: int
     ratings: bool
+    catalog: Catalog | None = None
+    pairs: bool = False
+    deviations: bool = False
+    sampled: int | None = None
+    random_state: int = 0
 
     def __post_init__(self) -> None:
-        if self.k and not len(self.users):
+        if (self.k or self.pairs) and not len(self.users):
             high = self.split.test.scale[1]
             raise DataError(
                 f"no test rating is {self.relevant_from:g} or more (the highest is {high:g}), so no list can be right; "
@@ -84,21 +118,49 @@ class Questions:
     @cached_property
     def users(self) -> Array:
         """Row numbers of the users whose lists are judged: those with a relevant test item."""
-        return np.flatnonzero(np.bincount(self._relevant.user_index, minlength=self.split.test.n_users))
+        return np.flatnonzero(self.relevant.user_counts)
 
     @cached_property
-    def _relevant(self) -> Interactions:
+    def relevant(self) -> Interactions:
+        """The test ratings that are relevant."""
         test = self.split.test
-        return test.select(test.values >= self.relevant_from, keep_vocabularies=True)
+        return test.select(np.asarray(test.values) >= self.relevant_from, keep_vocabularies=True)
 
-    def judge(self, users: Array, items: Array) -> Ranking:
-        """The lists `items` (int (n, k), -1 for nothing) of `users`, with what of them is relevant."""
-        relevant, n_items = self._relevant, self.split.test.n_items
-        known = relevant.user_index.astype(np.int64) * n_items + relevant.indices  # increasing
-        asked = users[:, None] * n_items + items
-        place = np.minimum(np.searchsorted(known, asked), len(known) - 1)
-        hits = (known[place] == asked) & (items >= 0)
-        return Ranking(items, hits, relevant.user_counts[users], n_items)
+    @cached_property
+    def context(self) -> Context:
+        """What metrics beyond accuracy look up."""
+        return Context(self.split.train, self.split.profiles, self.catalog)
+
+    def blocks(self, size: int) -> Iterator[Array]:
+        """The judged users, up to `size` at a time."""
+        return (self.users[start : start + size] for start in range(0, len(self.users), size))
+
+    def asked(self, users: Array) -> tuple[sp.csr_matrix, Array | None]:
+        """Profiles of some users, and their row numbers in training where they are known there."""
+        return self.split.profiles.to_scipy()[users], users if self.split.given is None else None
+
+    def judge(self, users: Array, items: Array, shares: Array | None = None) -> Ranking:
+        """The lists `items` (int32 (n, k), -1 for nothing) of `users`, with what of them is relevant."""
+        relevant, n_items = self.relevant, self.split.test.n_items
+        rows = rows_of(relevant, users)
+        hits = find_hits(items, rows.indptr, rows.indices)
+        return Ranking(items, hits, relevant.user_counts[users], n_items, users, self.context, shares)
+
+    def candidates(self, user: int) -> Array:
+        """Row numbers, increasing, of the items that are ranked for a user where candidates are sampled: the relevant
+        ones and `sampled` others, drawn from what the user has rated neither in the profile nor in the test."""
+        assert self.sampled is not None
+        own = [rows_of(part, np.array([user])).indices for part in (self.split.profiles, self.split.test)]
+        others = np.setdiff1d(np.arange(self.split.test.n_items), np.concatenate(own), assume_unique=True)
+        generator = np.random.default_rng([self.random_state, user])
+        drawn = generator.choice(others, min(self.sampled, len(others)), replace=False)
+        return np.sort(np.concatenate([rows_of(self.relevant, np.array([user])).indices, drawn]))
+
+
+def rows_of(x: Interactions, users: Array) -> Rows:
+    """The rows of some users as compressed rows of their own."""
+    matrix = x.to_scipy()[users]
+    return Rows(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
 
 
 def relevance_threshold(x: Interactions) -> float:
@@ -112,54 +174,95 @@ def relevance_threshold(x: Interactions) -> float:
     return float(x.values[x.values >= low + 0.75 * (high - low)].min())
 
 
-def answer(
-    model: Recommender, questions: Questions, catalog: Catalog | None = None, tick: Callable[[], None] = lambda: None
-) -> Answers:
+def answer(model: Recommender, questions: Questions, tick: Callable[[], None] = lambda: None) -> Answers:
     """Fit `model` on the training part and ask it everything; `tick` is called after each block of users."""
-    _warm_up(model, questions, catalog)
-    train = questions.split.train
+    _warm_up(model, questions)
+    memory = PeakMemory()
     started = time.perf_counter()
-    model.fit(train, catalog)
+    model.fit(questions.split.train, questions.catalog)
     fit_seconds = time.perf_counter() - started
     tick()
-    ranking, recommend_seconds = None, None
-    if questions.k:
+    answers = ask(model, questions, tick)
+    return dataclasses.replace(
+        answers, fit_seconds=fit_seconds, peak_bytes=memory.peak(), model_bytes=learned_bytes(model)
+    )
+
+
+def ask(model: Recommender, questions: Questions, tick: Callable[[], None] = lambda: None) -> Answers:
+    """Ask a model that is fitted on the training part everything."""
+    ranking, recommend_seconds, n_seen = None, None, 0
+    if questions.k or questions.pairs:
         started = time.perf_counter()
-        items = _lists(model, questions.users, questions.k, tick)
+        items = _lists(model, questions, tick)
+        shares = _pair_shares(model, questions, tick) if questions.pairs else None
         recommend_seconds = time.perf_counter() - started
-        ranking = questions.judge(questions.users, items)
-    predictions, predict_seconds, n_unanswered = None, None, 0
+        ranking = questions.judge(questions.users, items, shares)
+        profiles = rows_of(questions.split.profiles, questions.users)
+        n_seen = int(find_hits(items, profiles.indptr, profiles.indices).sum())
+    predictions, predict_seconds = None, None
     if questions.ratings and model.predicts_ratings:
         started = time.perf_counter()
-        predictions, n_unanswered = _predictions(model, questions.split)
+        predictions = _predictions(model, questions)
         predict_seconds = time.perf_counter() - started
-    return Answers(ranking, predictions, fit_seconds, recommend_seconds, predict_seconds, n_unanswered)
+    return Answers(ranking, predictions, 0.0, recommend_seconds, predict_seconds, n_seen=n_seen)
 
 
-def _lists(model: Recommender, users: Array, k: int, tick: Callable[[], None]) -> Array:
+def _lists(model: Recommender, questions: Questions, tick: Callable[[], None]) -> Array:
     """Row numbers of recommended items, int32 (n, k), best first, -1 where a list ends early."""
-    train = model.train_
-    items = np.full((len(users), k), -1, np.int32)
-    for start in range(0, len(users), _BLOCK_USERS):
-        block = users[start : start + _BLOCK_USERS]
-        table = model.recommend(train.users.ids[block], k=k)
-        owner = np.searchsorted(block, train.users.indices(table["user"]))
-        items[start + owner, table["rank"].to_numpy() - 1] = train.items.indices(table["item"])
+    items = np.full((len(questions.users), questions.k), -1, np.int32)
+    if not questions.k:
+        return items
+    start = 0
+    for block in questions.blocks(_BLOCK_SCORED if questions.sampled else _BLOCK_USERS):
+        profiles, users = questions.asked(block)
+        if questions.sampled:
+            found = _best_candidates(model.score(profiles, users), questions, block)
+        else:
+            found = model.rank(profiles, questions.k, users)[0]
+        items[start : start + len(block), : found.shape[1]] = found
+        start += len(block)
         tick()
     return items
 
 
-def _predictions(model: Recommender, split: Split) -> tuple[Predictions, int]:
+def _best_candidates(scores: Array, questions: Questions, users: Array) -> Array:
+    """The k best of each user's sampled candidates, ties by row number; scores (n, n_items) of all items."""
+    from coterie.kernels.topk import top_k_row
+
+    items = np.full((len(users), questions.k), -1, np.int32)
+    for row, user in enumerate(users):
+        candidates = questions.candidates(int(user))
+        best = candidates[top_k_row(scores[row, candidates], questions.k)]
+        items[row, : len(best)] = best
+    return items
+
+
+def _pair_shares(model: Recommender, questions: Questions, tick: Callable[[], None]) -> Array:
+    shares = []
+    for block in questions.blocks(_BLOCK_SCORED):
+        profiles, users = questions.asked(block)
+        relevant, seen = rows_of(questions.relevant, block), rows_of(questions.split.profiles, block)
+        shares.append(pair_shares(model.score(profiles, users), relevant[:2], seen[:2]))
+        tick()
+    return np.concatenate(shares)
+
+
+def _predictions(model: Recommender, questions: Questions) -> Predictions:
+    split = questions.split
     test = split.test
-    predicted = model.predict(test.users.ids[test.user_index], test.items.ids[test.indices])
-    missing = ~np.isfinite(predicted)
-    predicted = np.where(missing, split.train.mean, predicted)
     tested = np.flatnonzero(test.user_counts)
     rows = np.searchsorted(tested, test.user_index)
-    return Predictions(rows, test.values, predicted, len(tested)), int(missing.sum())
+    profiles, users = questions.asked(tested)
+    predicted = model.rate(profiles, rows, test.indices, users)
+    answered = np.isfinite(predicted)
+    predicted = np.where(answered, predicted, split.train.mean)
+    deviations = None
+    if questions.deviations and users is not None and hasattr(model, "predict_std"):
+        deviations = model.predict_std(test.users.ids[test.user_index], test.items.ids[test.indices])
+    return Predictions(rows, test.values, predicted, len(tested), answered, deviations, tested)
 
 
-def _warm_up(model: Recommender, questions: Questions, catalog: Catalog | None) -> None:
+def _warm_up(model: Recommender, questions: Questions) -> None:
     """Fit a copy on a few users, so that times do not tell which model was the first to have its kernels compiled.
 
     Errors are left to the real fit, which meets them again if they are the model's own.
@@ -169,10 +272,11 @@ def _warm_up(model: Recommender, questions: Questions, catalog: Catalog | None) 
     few = train.users.ids[ordered[len(ordered) // 2 :][:_WARM_UP_USERS]]  # of middling activity: quick
     try:
         little = train.filter(users=few)
-        copy = dataclasses.replace(model).fit(little, catalog)  # type: ignore[type-var]
+        copy = dataclasses.replace(model).fit(little, questions.catalog)  # type: ignore[type-var]
+        everyone = np.arange(little.n_users)
         if questions.k:
-            copy.recommend(little.users.ids, k=questions.k)
+            copy.rank(little.to_scipy(), questions.k, everyone)
         if questions.ratings and copy.predicts_ratings:
-            copy.predict(little.users.ids[little.user_index[:50]], little.items.ids[little.indices[:50]])
+            copy.rate(little.to_scipy(), little.user_index[:50], little.indices[:50], everyone)
     except Exception:
         return

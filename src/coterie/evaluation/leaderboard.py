@@ -233,13 +233,14 @@ def compare(
     kinds = {m.metric.kind for m in measures}
     depth = max([m.k or 0 for m in measures])
     threshold = relevance_threshold(x) if relevant_from is None else relevant_from
-    questions = Questions(parts, threshold, depth, "rating" in kinds)
+    pairs = any(m.metric.name == "auc" for m in measures)
+    questions = Questions(parts, threshold, depth, "rating" in kinds, catalog, pairs)
     answers: dict[str, Answers | str] = {}
     with _progress(progress) as shown, quiet():
         for label, model in contestants.items():
             task = shown.add_task(label, total=None)
             try:
-                answers[label] = answer(model, questions, catalog, lambda t=task: shown.advance(t))  # type: ignore[misc]
+                answers[label] = answer(model, questions, lambda t=task: shown.advance(t))  # type: ignore[misc]
             except Exception as error:  # whatever a model meets is its own row; the others go on
                 answers[label] = f"{type(error).__name__}: {error}"
             shown.remove_task(task)

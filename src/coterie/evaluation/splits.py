@@ -29,17 +29,29 @@ class Split:
     Attributes
     ----------
     train, test : Interactions
-        Disjoint; every user with a test rating has a training rating.
+        Disjoint; every user with a test rating has a training rating, or one in `given`.
     description : str
         How it was made, in a sentence.
     dropped : mapping of str to int
         What could not be tested or cannot be answered, counted, in words; zeros are left out.
+    given : Interactions or None
+        Strong generalisation: the tested users are strangers, nothing of theirs is in `train`, and this is what models
+        are told of them when they are asked. None: the tested users are known from `train`.
+    timed : bool
+        Whether all test ratings are meant to be later than all training ratings.
     """
 
     train: Interactions
     test: Interactions
     description: str
     dropped: Mapping[str, int]
+    given: Interactions | None = None
+    timed: bool = False
+
+    @property
+    def profiles(self) -> Interactions:
+        """What models are told of the tested users."""
+        return self.train if self.given is None else self.given
 
     @classmethod
     def of(

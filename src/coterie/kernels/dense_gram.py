@@ -56,7 +56,7 @@ def dense_gram(indptr: Array, columns: Array, values: Array, n: int) -> Array:
 
 
 def in_ranks(indptr: Array, ranks: Array, values: Array, n: int) -> tuple[Array, Array, Array]:
-    """Sparse rows sorted by `ranks`, the new numbers of their columns: `column_ptr, ranks, column_values` of `Ranked`."""
+    """Sparse rows sorted by the new numbers of their columns: `column_ptr, ranks, column_values` of `gram.Ranked`."""
     import scipy.sparse as sp
 
     shape = (len(indptr) - 1, n)

@@ -262,6 +262,10 @@ class Recommender(ABC):
         -------
         float32 (n, n_items); NaN where the model has nothing to say.
         """
+        return self._score(*self._asked(profiles, users))
+
+    def _asked(self, profiles: sp.csr_matrix, users: Array | None) -> tuple[sp.csr_matrix, Array | None]:
+        """Profiles from outside and whose they are, checked."""
         train = self._fitted()
         matrix = profile_rows(profiles, train)
         if users is not None:
@@ -270,7 +274,7 @@ class Recommender(ABC):
                 raise ParameterError(f"{len(users)} users given for {matrix.shape[0]} profiles")
             if len(users) and (users.min() < 0 or users.max() >= train.n_users):
                 raise ParameterError(f"users must be row numbers from 0 to {train.n_users - 1}, not {users!r}")
-        return self._score(matrix, users)
+        return matrix, users
 
     def _block_size(self) -> int:
         """Profiles that are answered together."""
@@ -332,6 +336,44 @@ class Recommender(ABC):
         check_length(k)
         return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
 
+    def rank(
+        self,
+        profiles: sp.csr_matrix,
+        k: int = 10,
+        users: Array | None = None,
+        exclude_seen: bool = True,
+        allowed: Array | None = None,
+    ) -> Top:
+        """The k best items of each profile by row number: what `recommend` says, before it is said in ids.
+
+        Parameters
+        ----------
+        profiles : sparse (n, n_items)
+        k : int, at least 1
+        users : int (n,) or None
+            As in `score`.
+        exclude_seen : bool
+            Leave out what the profile has.
+        allowed : bool (n_items,) or None
+            Which items may be recommended.
+
+        Returns
+        -------
+        items : int32 (n, min(k, n_items)), scores : float32 of the same shape, counts : int64 (n,)
+            Row r has ``counts[r]`` items, best first; the rest is -1 and -inf.
+        """
+        matrix, users = self._asked(profiles, users)
+        check_length(k)
+        parts = [
+            self._top(matrix[block], None if users is None else users[block], k, exclude_seen, allowed)
+            for block in self._blocks(matrix.shape[0])
+        ]
+        if not parts:
+            width = min(k, matrix.shape[1])
+            return np.empty((0, width), np.int32), np.empty((0, width), np.float32), np.empty(0, np.int64)
+        items, scores, counts = zip(*parts, strict=True)
+        return np.concatenate(items), np.concatenate(scores), np.concatenate(counts)
+
     def _allowed(self, candidates: Iterable[Id] | Id | None) -> Array | None:
         """bool (n_items,): which items may be recommended; None for all."""
         if candidates is None:
@@ -371,16 +413,33 @@ class Recommender(ABC):
         users, items = train.users.indices(user_ids), train.items.indices(item_ids)
         if len(users) != len(items):
             raise ParameterError(f"{len(users)} users and {len(items)} items; predict takes pairs")
-        order = np.argsort(users, kind="stable")
-        distinct, place = np.unique(users[order], return_inverse=True)
-        matrix = train.to_scipy()
-        predictions = np.empty(len(users), np.float32)
+        return self._rate_pairs(train.to_scipy(), np.arange(train.n_users), users, items)
+
+    def rate(self, profiles: sp.csr_matrix, rows: Array, items: Array, users: Array | None = None) -> Array:
+        """Predicted ratings, float32 (m,), of pairs (``profiles[rows[j]]``, item ``items[j]``), clipped to the scale.
+
+        Parameters
+        ----------
+        profiles : sparse (n, n_items)
+        rows, items : int (m,)
+            A profile and an item of each pair.
+        users : int (n,) or None
+            As in `score`.
+        """
+        self._rates()
+        return self._rate_pairs(*self._asked(profiles, users), rows, items)
+
+    def _rate_pairs(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
+        order = np.argsort(rows, kind="stable")
+        distinct, place = np.unique(rows[order], return_inverse=True)
+        predictions = np.empty(len(rows), np.float32)
         for block in self._blocks(len(distinct)):
             start, stop = np.searchsorted(place, [block.start, block.stop])
-            rows = distinct[block]
+            asked = distinct[block]
             pairs = order[start:stop]
-            predictions[pairs] = self._predict(matrix[rows], rows, place[start:stop] - block.start, items[pairs])
-        return np.clip(predictions, *train.scale)
+            known = None if users is None else users[asked]
+            predictions[pairs] = self._predict(profiles[asked], known, place[start:stop] - block.start, items[pairs])
+        return np.clip(predictions, *self.train_.scale)
 
     def predict_for(self, profile: Profile, item_ids: Iterable[Id]) -> Array:
         """Predicted ratings, float32 (n,), of items by a stranger who rated ``{item: rating}``."""

@@ -4,14 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from coterie.errors import ParameterError
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
+from coterie.errors import DataError, ParameterError
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["rating", "ranking", "catalogue"]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What is known about items and people apart from the answers: for metrics beyond accuracy.
+
+    Attributes
+    ----------
+    train : Interactions
+        What models learn from.
+    profiles : Interactions
+        What models are told of the people they are asked about.
+    catalog : Catalog or None
+    """
+
+    train: Interactions
+    profiles: Interactions
+    catalog: Catalog | None = None
+
+    @cached_property
+    def popularity(self) -> Array:
+        """The share of people who have rated each item in training, float64 (n_items,)."""
+        return np.asarray(self.train.item_counts / max(np.count_nonzero(self.train.user_counts), 1))
 
 
 @dataclass(frozen=True)
@@ -28,18 +54,34 @@ class Ranking:
         Relevant test items of each user, at least 1.
     n_items : int
         Items in the catalogue.
+    users : int64 (n,) or None
+        Row numbers of the users in `context`; None in cases made by hand.
+    context : Context or None
+        None in cases made by hand.
+    pair_shares : float64 (n,) or None
+        For each user the share of pairs of a relevant and another item that the model's scores put in the right order
+        (`coterie.kernels.judging.pair_shares`); None where not asked for.
     """
 
     items: Array
     hits: Array
     n_relevant: Array
     n_items: int
+    users: Array | None = None
+    context: Context | None = None
+    pair_shares: Array | None = None
 
     @classmethod
     def of(cls, items: Array, relevant: Array, n_items: int) -> Ranking:
         """From lists (int (n, K), -1 for nothing) and relevance (bool (n, n_items)): for small and hand-made cases."""
         hits = np.take_along_axis(relevant, np.maximum(items, 0), axis=1) & (items >= 0)
         return cls(items, hits, relevant.sum(axis=1), n_items)
+
+    def known(self) -> tuple[Array, Context]:
+        """The users and the context; an error where there are none."""
+        if self.users is None or self.context is None:
+            raise DataError("this metric needs to know who was asked, and the training data")
+        return self.users, self.context
 
 
 @dataclass(frozen=True)
@@ -51,13 +93,23 @@ class Predictions:
     user : int (m,)
         Which of the n tested users gave the rating, increasing.
     actual, predicted : float (m,)
+        Where the model had nothing to say, `predicted` is the mean of the training ratings.
     n_users : int
+    answered : bool (m,) or None
+        Where the model had something to say; None: everywhere.
+    deviations : float (m,) or None
+        Standard deviations of the predictions, of a model that has them.
+    users : int64 (n,) or None
+        Row numbers of the tested users.
     """
 
     user: Array
     actual: Array
     predicted: Array
     n_users: int
+    answered: Array | None = None
+    deviations: Array | None = None
+    users: Array | None = None
 
 
 class PerUser(NamedTuple):
@@ -82,6 +134,8 @@ class Metric:
         Which of the formulas in use this is.
     finish : callable
         Applied to the weighted mean over users, such as the root of RMSE.
+    cut : bool
+        Whether lists are cut at some k; False for ratings, and for what is about all items.
     """
 
     name: str
@@ -91,6 +145,7 @@ class Metric:
     title: str
     variant: str
     finish: Callable[[Array], Array] = np.asarray
+    cut: bool = True
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from coterie.errors import ParameterError
 from coterie.evaluation.metrics.base import Metric, PerUser, Ranking
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -71,6 +72,16 @@ def hit_rate(ranking: Ranking, k: int) -> PerUser:
     return _equal(ranking.hits[:, :k].max(axis=1))
 
 
+def auc(ranking: Ranking) -> PerUser:
+    r"""Area under the ROC curve: :math:`\frac{1}{n_u m_u} \sum_{i \in R_u} \sum_{j \notin R_u} [s_{ui} > s_{uj}] +
+    \tfrac12 [s_{ui} = s_{uj}]` over the relevant items and all :math:`m_u` others that are not in the profile."""
+    if ranking.pair_shares is None:
+        raise ParameterError("auc needs the scores of all items; ask for it by name in compare(metrics=...)")
+    shares = ranking.pair_shares
+    told = np.isfinite(shares)  # somebody for whom all items are relevant has no pairs
+    return PerUser(np.where(told, shares, 0.0), told.astype(np.float64))
+
+
 METRICS = (
     Metric("precision", "ranking", precision, True, "Precision", "divided by k"),
     Metric("recall", "ranking", recall, True, "Recall", "divided by the number of relevant items"),
@@ -78,4 +89,5 @@ METRICS = (
     Metric("map", "ranking", average_precision, True, "Mean average precision", "divided by min(k, relevant items)"),
     Metric("mrr", "ranking", reciprocal_rank, True, "Mean reciprocal rank", "first hit within k, else 0"),
     Metric("hit_rate", "ranking", hit_rate, True, "Hit rate", "any hit within k"),
+    Metric("auc", "ranking", auc, True, "Area under the ROC curve", "over all unseen items, ties half", cut=False),
 )

@@ -37,6 +37,6 @@ def absolute_error(predictions: Predictions) -> PerUser:
 
 
 METRICS = (
-    Metric("rmse", "rating", squared_error, False, "Root mean squared error", "over ratings, not users", np.sqrt),
-    Metric("mae", "rating", absolute_error, False, "Mean absolute error", "over ratings, not users"),
+    Metric("rmse", "rating", squared_error, False, "Root mean squared error", "over ratings", np.sqrt, cut=False),
+    Metric("mae", "rating", absolute_error, False, "Mean absolute error", "over ratings", cut=False),
 )

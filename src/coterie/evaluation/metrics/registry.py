@@ -20,9 +20,10 @@ def parse(name: str, k: int = 10) -> Measure:
     if found is None or found[1] not in METRICS:
         raise ParameterError(f"unknown metric {name!r}; there are {', '.join(METRICS)}, lists cut as in ndcg@10")
     metric = METRICS[found[1]]
-    if metric.kind == "rating":
+    if not metric.cut:
         if found[2]:
-            raise ParameterError(f"{name!r}: {metric.name} is about ratings, not lists; leave out @{found[2]}")
+            about = "ratings, not lists" if metric.kind == "rating" else "all items, not lists"
+            raise ParameterError(f"{name!r}: {metric.name} is about {about}; leave out @{found[2]}")
         return Measure(metric, None)
     cut = int(found[2]) if found[2] else k
     if cut < 1:
