@@ -63,7 +63,7 @@ def _implicit_als(n_factors: int) -> Job:
     ours, irspack = [], []
     for name, solver in _SOLVERS.items():
         parameters = {**_CHOICES, "n_factors": n_factors, "solver": solver, "loss": "original"}
-        parameters |= {"regularization_exponent": 0.0, "cg_steps": 3, "block_size": block}
+        parameters |= {"regularization_exponent": 0.0, "cg_steps": 3, "block_size": block, "init_scale": 0.001}
         ours.append(_ours(f"coterie {name}", "implicit-als", "n_iterations", parameters, implicit=True))
         options = {**_CHOICES, "n_factors": n_factors, "solver": solver.replace("++", "pp"), "block_size": block}
         irspack.append(Contender(f"irspack {name}", "peers_models:irspack_als", options=options, beside=ours[-1].name))

@@ -55,7 +55,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
     "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "biased-mf": [{"n_factors": 3, "regularization": 0.5}],
-    "bpr": [{"negatives": "popular", "n_factors": 5}, {"biases": False, "n_epochs": 5}],
+    "bpr": [{"negatives": "uniform", "n_factors": 5}, {"biases": False, "n_epochs": 5}],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],
 }
 
