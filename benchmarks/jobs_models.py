@@ -25,6 +25,7 @@ def model_jobs() -> tuple[Job, ...]:
         _implicit_als(128),
         _top(10),
         _top(100),
+        _evaluation(),
         _ease(),
         _svd(),
         _bpr(),
@@ -104,6 +105,22 @@ def _top(k: int) -> Job:
             ),
         ),
         (*((Target("coterie", 1 / 3, "implicit"),) if k == 10 else ()), Target("coterie", 1.0, "faiss flat")),
+        needs=("factor_models",),
+    )
+
+
+def _evaluation() -> Job:
+    product = "NumPy, the matrix product alone"
+    return Job(
+        "evaluate",
+        "Lists and metrics of all users, 64 factors, exact over all items",
+        (
+            Contender("coterie", "ours_models:evaluate", note="ndcg, recall, precision, map and coverage at 10"),
+            Contender("coterie, k = 100", "ours_models:evaluate", options={"k": 100}, note="the same at 100"),
+            Contender("coterie, with AUC", "ours_models:evaluate", options={"auc": True}, note="also all pairs"),
+            Contender(product, "peers_models:products_alone", note="float32, in blocks, thrown away"),
+        ),
+        (Target("coterie", 2.0, product),),
         needs=("factor_models",),
     )
 

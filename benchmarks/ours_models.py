@@ -24,6 +24,9 @@ from benchmarks.work import (
     value_errors,
 )
 from coterie.data.vocabulary import Vocabulary
+from coterie.evaluation.evaluate import Questions, ask
+from coterie.evaluation.metrics import parse
+from coterie.evaluation.splits import Split
 from coterie.models.registry import model_class
 
 
@@ -75,14 +78,40 @@ def top(request: dict[str, Any]) -> Work:
     )
 
 
+def evaluate(request: dict[str, Any]) -> Work:
+    """The lists of a fitted model for everyone who has something held out, and what they are worth at `k` (10);
+    with `auc` also the order of all pairs of items."""
+    data = Data.of(request)
+    model = ct.load_model(data.artefact("implicit-als"))
+    held, k = data.held_out, request.get("k", 10)
+    train, test = (model.train_.select(part, keep_vocabularies=True) for part in (~held, held))
+    few = np.flatnonzero(test.user_counts)[: few_rows(test.n_users)]
+    little = test.filter(users=test.users.ids[few], keep_vocabularies=True)
+    names = [f"{name}@{k}" for name in ("ndcg", "recall", "precision", "map", "coverage")]
+    names += ["auc"] if request.get("auc") else []
+
+    def judge(test: ct.Interactions) -> Quality:
+        questions = Questions(Split(train, test, "the tenth", {}), 0.0, k, ratings=False, pairs="auc" in names)
+        answers = ask(model, questions)
+        return {name: parse(name).value(answers.ranking) for name in names if answers.ranking is not None}
+
+    return Work(act=lambda: judge(test), warm_up=lambda: judge(little), quality=lambda found: found)
+
+
 def ease(request: dict[str, Any]) -> Work:
     """`EASE` of the `items` most rated items: Gram matrix, inverse and weights."""
     data = Data.of(request)
-    x = ct.load(data.name, seed=data.seed).interactions
-    most_rated = np.sort(np.argsort(-x.item_counts, kind="stable")[: request["items"]])
-    few = x.filter(first_users=few_rows(x.n_users), items=x.items.ids[most_rated[:500]]).binarized()
-    x = x.filter(items=x.items.ids[most_rated]).binarized()
-    return Work(act=lambda: ct.EASE(regularization=500.0).fit(x), warm_up=lambda: ct.EASE().fit(few))
+
+    def most_rated(n: int, **conditions: Any) -> ct.Interactions:
+        x = ct.load(data.name, seed=data.seed).interactions
+        items = np.sort(np.argsort(-x.item_counts, kind="stable")[:n])
+        return x.filter(items=x.items.ids[items], **conditions).binarized()
+
+    x = most_rated(request["items"])
+    return Work(
+        act=lambda: ct.EASE(regularization=500.0).fit(x),
+        warm_up=lambda: ct.EASE().fit(most_rated(500, first_users=few_rows(x.n_users))),
+    )
 
 
 def svd(request: dict[str, Any]) -> Work:

@@ -328,6 +328,20 @@ def _implicit_of_ours(data: Data) -> Any:
 # ---- matrices --------------------------------------------------------------------------------------------
 
 
+def products_alone(request: dict[str, Any]) -> Work:
+    """What any exact evaluation of factors has to multiply: all users by all items, 1,024 users at a time."""
+    data = Data.of(request)
+    users, items = (np.load(data.folder / f"{side}-factors.npy") for side in ("user", "item"))
+    scores = np.empty((1024, len(items)), np.float32)
+
+    def multiply(users: Array) -> None:
+        for start in range(0, len(users), len(scores)):
+            block = users[start : start + len(scores)]
+            np.matmul(block, items.T, out=scores[: len(block)])
+
+    return Work(act=lambda: multiply(users), warm_up=lambda: multiply(users[: few_rows(len(users))]))
+
+
 def lapack_inverse(request: dict[str, Any]) -> Work:
     """The inverse alone, of any matrix of as many rows as there are items: LAPACK does the same steps for all."""
     from scipy.linalg.lapack import spotrf, spotri

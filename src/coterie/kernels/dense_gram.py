@@ -47,9 +47,10 @@ def dense_gram(indptr: Array, columns: Array, values: Array, n: int) -> Array:
             ranked = gram.Ranked(block, *rows_of_ranks(start, stop, *listed), *listed)
             for low, high, scores in gram.panels_of_block(start, stop, ranked, counts, slot):
                 store_panel(start, stop, low, high, scores, order, out)
-            name_columns(start, stop, order, out)
 
     run_blocks(work, max(1, min(thread_count(), len(found))), 1)
+    del listed  # half of `out` has not been written to yet, and takes no memory
+    run_blocks(lambda start, stop: name_columns(start, stop, order, out), n, TILE)
     run_blocks(lambda start, stop: fetch_rows(start, stop, ranks, out), n, TILE)
     np.einsum("ii->i", out)[:] = squares
     return out
