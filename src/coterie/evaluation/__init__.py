@@ -1,4 +1,4 @@
-"""Evaluation: which method is best on this data, and how sure is that? Splits, metrics, significance, leaderboard."""
+"""Evaluation: which method is best on this data, and how sure is that? Splits, a linter, metrics, leaderboard."""
 
 from coterie.evaluation.evaluate import Answers, Questions, answer, ask, relevance_threshold
 from coterie.evaluation.leaderboard import Leaderboard, compare
