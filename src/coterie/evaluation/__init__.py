@@ -1,6 +1,7 @@
 """Evaluation: which method is best on this data, and how sure is that? Splits, metrics, significance, leaderboard."""
 
 from coterie.evaluation.evaluate import Answers, answer, relevance_threshold
+from coterie.evaluation.groups import by_group, user_groups
 from coterie.evaluation.leaderboard import Leaderboard, compare
 from coterie.evaluation.metrics import METRICS, parse
 from coterie.evaluation.splits import SPLITS, Split, leave_k_out, split, split_at_random, split_by_time
@@ -12,6 +13,7 @@ __all__ = [
     "Leaderboard",
     "Split",
     "answer",
+    "by_group",
     "compare",
     "leave_k_out",
     "parse",
@@ -19,4 +21,5 @@ __all__ = [
     "split",
     "split_at_random",
     "split_by_time",
+    "user_groups",
 ]
