@@ -18,9 +18,11 @@ from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation import compare, relevance_threshold, split_at_random
 from coterie.evaluation.estimates import Estimate
-from coterie.evaluation.significance import bootstrap_means, interval
+from coterie.evaluation.metrics import PerUser
+from coterie.evaluation.significance import bootstrap, bootstrap_means, interval
 from coterie.models.base import Recommender
 from coterie.models.baselines import Popularity, Random
+from coterie.models.bayesian_mf import BayesianMF
 from coterie.models.parameters import Range
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -207,6 +209,19 @@ def test_the_top_quarter_of_the_scale_is_relevant(scale: Any, threshold: float) 
     assert relevance_threshold(x) == threshold
 
 
+def test_deviations_are_asked_of_the_models_that_have_them_and_of_the_others_there_is_none() -> None:
+    models = [BayesianMF(n_factors=2, n_samples=4, n_burn_in=2), Mean(), "popularity"]
+    names = ["rmse", "deviation_calibration", "r2", "rating_coverage"]
+    board = compare(world(), models, "random", names, progress=False)
+    by_model = {row.model.partition("(")[0]: row.estimates for row in board.rows}
+    found = by_model["bayesian-mf"]["deviation_calibration"]
+    assert found is not None and 0 < found.value < 0.5 and found.low is not None and found.low < found.high
+    assert by_model["mean"]["deviation_calibration"] is None and by_model["mean"]["r2"] is not None
+    assert by_model["popularity"]["r2"] is None
+    assert " - " in str(board)
+    assert set(board.to_frame()["deviation_calibration"].is_null().to_list()) == {True, False}
+
+
 # ---- significance ----------------------------------------------------------------------------------------
 
 
@@ -219,6 +234,25 @@ def test_bootstrap_equals_its_slow_twin(seed: int, n: int) -> None:
     for drawn, mean in zip(draws, means, strict=True):
         expected = sum(weights[u] * values[u] for u in drawn) / sum(weights[u] for u in drawn)
         assert mean == pytest.approx(expected)
+
+
+@given(st.integers(0, 100), st.integers(2, 12))
+def test_models_with_values_of_different_users_and_of_several_means_share_their_draws(seed: int, n: int) -> None:
+    generator = np.random.default_rng(seed)
+    some = PerUser(generator.random(n), generator.integers(0, 2, n).astype(float))
+    all_of_them = PerUser(generator.random((n, 2)), np.ones(n))
+    found = bootstrap([some, all_of_them], seed)
+    assert [means.shape[1:] for means in found] == [(), (2,)]
+    draws = np.random.default_rng(seed).integers(0, n, (len(found[0]), n), np.int32)
+    for drawn, one, two in zip(draws[:20], *found, strict=False):
+        weight = some.weights[drawn].sum()
+        expected = (some.values * some.weights)[drawn].sum() / weight if weight else np.nan
+        assert one == pytest.approx(expected, nan_ok=True)
+        assert two == pytest.approx(all_of_them.values[drawn].mean(axis=0))
+
+
+def test_the_interval_leaves_out_draws_without_a_value() -> None:
+    assert interval(np.array([np.nan, 2.0, 2.0])) == (2.0, 2.0)
 
 
 def test_blocks_of_draws_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Evaluation: which method is best on this data, and how sure is that? Splits, a linter, metrics, leaderboard."""
 
 from coterie.evaluation.evaluate import Answers, Questions, answer, ask, relevance_threshold
+from coterie.evaluation.groups import by_group, user_groups
 from coterie.evaluation.leaderboard import Leaderboard, compare
 from coterie.evaluation.linter import Finding, check_folds, check_validation, lint, lint_split
 from coterie.evaluation.metrics import METRICS, parse
@@ -29,6 +30,7 @@ __all__ = [
     "Split",
     "answer",
     "ask",
+    "by_group",
     "check_folds",
     "check_validation",
     "compare",
@@ -45,4 +47,5 @@ __all__ = [
     "split_each_user",
     "split_items",
     "split_users",
+    "user_groups",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from coterie.evaluation.evaluate import Answers
-from coterie.evaluation.metrics import Measure, Predictions, Ranking
-from coterie.evaluation.significance import bootstrap_means, interval
+from coterie.evaluation.metrics import Measure, PerUser, Predictions, Ranking
+from coterie.evaluation.significance import bootstrap, interval
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -49,29 +50,29 @@ class Estimate:
 
 
 def estimates(measure: Measure, answers: Mapping[str, Answers], random_state: int) -> dict[str, Estimate]:
-    """The measure of every model that can be asked for it, with intervals, and differences to the best."""
+    """The measure of every model that has a value of it, with intervals, and differences to the best."""
     asked = {label: a for label, found in answers.items() if (a := _asked(found, measure)) is not None}
-    if not asked:
+    whole = measure.metric.kind == "catalogue"
+    per_user = {} if whole else {label: measure.per_user(a) for label, a in asked.items()}
+    values = {label: measure.value(a) if whole else measure.over(per_user[label]) for label, a in asked.items()}
+    values = {label: value for label, value in values.items() if not math.isnan(value)}
+    if not values:
         return {}
-    values = {label: measure.value(a) for label, a in asked.items()}
     best = (max if measure.metric.larger_is_better else min)(values, key=lambda label: values[label])
-    draws = {} if measure.metric.kind == "catalogue" else _draws(measure, asked, random_state)
-    return {label: _estimate(label, best, values, draws) for label in asked}
+    draws = {} if whole else _draws(measure, {label: per_user[label] for label in values}, random_state)
+    return {label: _estimate(label, best, values, draws) for label in values}
 
 
 def _asked(answers: Answers, measure: Measure) -> Ranking | Predictions | None:
     return answers.predictions if measure.metric.kind == "rating" else answers.ranking
 
 
-def _draws(measure: Measure, answers: Mapping[str, Ranking | Predictions], random_state: int) -> dict[str, Array]:
+def _draws(measure: Measure, per_user: Mapping[str, PerUser], random_state: int) -> dict[str, Array]:
     """The measure of every model over the same draws of users; nothing where there is only one user to draw."""
-    of_users = {label: measure.per_user(a) for label, a in answers.items()}
-    weights = next(iter(of_users.values())).weights  # how many were asked for is the same for all models
-    if len(weights) < 2:
+    if len(next(iter(per_user.values())).weights) < 2:
         return {}
-    columns = np.column_stack([per_user.values for per_user in of_users.values()])  # (n_users, n_models)
-    means = measure.metric.finish(bootstrap_means(columns, weights, random_state))
-    return dict(zip(of_users, means.T, strict=True))
+    means = bootstrap(list(per_user.values()), random_state)
+    return {label: measure.metric.finish(drawn) for label, drawn in zip(per_user, means, strict=True)}
 
 
 def _estimate(label: str, best: str, values: Mapping[str, float], draws: Mapping[str, Array]) -> Estimate:

@@ -233,8 +233,9 @@ def compare(
     kinds = {m.metric.kind for m in measures}
     depth = max([m.k or 0 for m in measures])
     threshold = relevance_threshold(x) if relevant_from is None else relevant_from
-    pairs = any(m.metric.name == "auc" for m in measures)
-    questions = Questions(parts, threshold, depth, "rating" in kinds, catalog, pairs)
+    needs = frozenset[str]().union(*(m.metric.needs for m in measures))
+    questions = Questions(parts, threshold, depth, "rating" in kinds, catalog, "pairs" in needs, "deviations" in needs)
+    questions.context.require(needs)
     answers: dict[str, Answers | str] = {}
     with _progress(progress) as shown, quiet():
         for label, model in contestants.items():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from coterie.evaluation.metrics.base import PerUser
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -25,15 +28,17 @@ def bootstrap_means(values: Array, weights: Array, random_state: int = 0, n_resa
     ----------
     values : float (n, m)
         Of n users, for m combinations of model and metric.
-    weights : float (n,)
+    weights : float (n,) or (n, m)
+        The same for all columns, or of each.
 
     Returns
     -------
-    float64 (n_resamples, m)
+    float64 (n_resamples, m); NaN where a draw has only users of weight 0.
     """
     n, m = values.shape
     generator = np.random.default_rng(random_state)
-    weighted = np.column_stack([values * weights[:, None], weights])  # (n, m + 1)
+    own = weights.reshape(n, -1)
+    weighted = np.column_stack([values * own, own])  # (n, m + 1) or (n, 2 m)
     means = np.empty((n_resamples, m))
     size = max(1, _BLOCK_BYTES // (8 * n))
     for start in range(0, n_resamples, size):
@@ -42,11 +47,25 @@ def bootstrap_means(values: Array, weights: Array, random_state: int = 0, n_resa
         drawn += np.arange(stop - start)[:, None] * n
         counts = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)  # (draws, n)
         sums = counts.astype(np.float64) @ weighted
-        means[start:stop] = sums[:, :m] / sums[:, m:]
+        with np.errstate(invalid="ignore"):  # 0 / 0
+            means[start:stop] = sums[:, :m] / sums[:, m:]
     return means
 
 
+def bootstrap(per_user: Sequence[PerUser], random_state: int = 0) -> list[Array]:
+    """The means of one metric over the same draws of users, for each of several models that were asked about the same
+    users: float64 (n_resamples,), or (n_resamples, d) where a user has d values."""
+    columns = [values.reshape(len(values), -1) for values, _ in per_user]
+    weights = per_user[0].weights
+    if not all(np.array_equal(of.weights, weights) for of in per_user):
+        repeated = zip(per_user, columns, strict=True)
+        weights = np.column_stack([np.tile(of.weights[:, None], values.shape[1]) for of, values in repeated])
+    means = bootstrap_means(np.column_stack(columns), weights, random_state)
+    parts = np.split(means, np.cumsum([values.shape[1] for values in columns])[:-1], axis=1)
+    return [part[:, 0] if of.values.ndim == 1 else part for part, of in zip(parts, per_user, strict=True)]
+
+
 def interval(draws: Array) -> tuple[float, float]:
-    """The middle 95 % of draws (percentile interval)."""
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    """The middle 95 % of draws (percentile interval), of those that have a value."""
+    low, high = np.quantile(draws[np.isfinite(draws)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
