@@ -29,16 +29,24 @@ def dense_gram(indptr: Array, columns: Array, values: Array, n: int) -> Array:
     -------
     float32 (n, n), C order; what stands above the diagonal means nothing.
     """
-    m = len(indptr) - 1
     lengths = np.bincount(columns, minlength=n)
     squares = np.bincount(columns, np.square(values, dtype=np.float64), minlength=n)
     order = np.argsort(-lengths, kind="stable").astype(np.int32)
     ranks = np.empty(n, np.int32)
     ranks[order] = np.arange(n, dtype=np.int32)
-    listed = in_ranks(indptr, ranks[columns], values, n)
     out = np.empty((n, n), np.float32)
-    found = blocks_of_ranks(lengths[order])
-    waiting = iter(found)  # popular columns first: their blocks need most memory, and `out` takes none until written
+    # What the products are made of is let go before the other half of `out` is written to, and takes memory.
+    store_products(in_ranks(indptr, ranks[columns], values, n), blocks_of_ranks(lengths[order]), order, out)
+    run_blocks(lambda start, stop: name_columns(start, stop, order, out), n, TILE)
+    run_blocks(lambda start, stop: fetch_rows(start, stop, ranks, out), n, TILE)
+    np.einsum("ii->i", out)[:] = squares
+    return out
+
+
+def store_products(listed: tuple[Array, Array, Array], blocks: list[tuple[int, int]], order: Array, out: Array) -> None:
+    """The products of each rank with the ranks before it, by rank, at the beginning of its row of `out`."""
+    m = len(listed[0]) - 1
+    waiting = iter(blocks)  # popular columns first: their blocks need most memory, and `out` takes none until written
 
     def work(_start: int, _stop: int) -> None:
         counts, slot = np.zeros(m, np.int32), np.full(m, -1, np.int32)
@@ -48,12 +56,7 @@ def dense_gram(indptr: Array, columns: Array, values: Array, n: int) -> Array:
             for low, high, scores in gram.panels_of_block(start, stop, ranked, counts, slot):
                 store_panel(start, stop, low, high, scores, order, out)
 
-    run_blocks(work, max(1, min(thread_count(), len(found))), 1)
-    del listed  # half of `out` has not been written to yet, and takes no memory
-    run_blocks(lambda start, stop: name_columns(start, stop, order, out), n, TILE)
-    run_blocks(lambda start, stop: fetch_rows(start, stop, ranks, out), n, TILE)
-    np.einsum("ii->i", out)[:] = squares
-    return out
+    run_blocks(work, max(1, min(thread_count(), len(blocks))), 1)
 
 
 def in_ranks(indptr: Array, ranks: Array, values: Array, n: int) -> tuple[Array, Array, Array]:

@@ -57,7 +57,7 @@ class BPR(FactorModel):
     scores of what they did not choose taken to be normally distributed (their mean and variance are exact). It is how
     strangers are folded in as well, and at the maximum the factors are a sum over the chosen items, so that `explain`
     can say what each adds to a score. Items are learned together and people one by one, so :math:`\lambda_p` should be
-    much the larger: on MovieLens 1M with a random fifth held out, NDCG@10 is 0.398 after 50 epochs (0.396 after 25), and
+    much the larger: on MovieLens 1M with a random fifth held out, NDCG@10 is 0.398 after 50 epochs (0.396 after 25) and
     0.222 with :math:`\lambda_p = \lambda`; the factors that people had in training come to 0.230. With even draws it
     needs more epochs and a smaller one: 0.399 after 100 epochs with :math:`\lambda_p = 0.02`. `update` folds in changed
     and new users; new items have no factors before the next fit.
