@@ -7,7 +7,8 @@ the end of a short list), :math:`n_u \ge 1` the number of u's relevant test item
 metric     here                                          elsewhere
 =========  ============================================  =================================================
 precision  divided by k, also for short lists            some divide by the length of the list
-recall     divided by :math:`n_u`                        Liang et al. 2018 divide by :math:`\min(k, n_u)`
+recall     divided by :math:`n_u`                        Liang et al. 2018 divide by :math:`\min(k, n_u)`:
+                                                         here ``recall_capped``
 ndcg       binary gain, ideal list cut at k              some leave the ideal list uncut
 map        divided by :math:`\min(k, n_u)`               some divide by :math:`n_u` or by the hits
 mrr        first hit within k, else 0                    some look through the whole list
@@ -43,6 +44,11 @@ def precision(ranking: Ranking, k: int) -> PerUser:
 def recall(ranking: Ranking, k: int) -> PerUser:
     r"""Share of the relevant items that the list has: :math:`\frac{1}{n_u} \sum_{j \le k} h_{uj}`."""
     return _equal(ranking.hits[:, :k].sum(axis=1) / ranking.n_relevant)
+
+
+def recall_capped(ranking: Ranking, k: int) -> PerUser:
+    r"""Recall that k items can bring to 1 (Liang et al. 2018): :math:`\frac{1}{\min(k, n_u)} \sum_{j \le k} h_{uj}`."""
+    return _equal(ranking.hits[:, :k].sum(axis=1) / np.minimum(ranking.n_relevant, k))
 
 
 def ndcg(ranking: Ranking, k: int) -> PerUser:
@@ -85,6 +91,7 @@ def auc(ranking: Ranking) -> PerUser:
 METRICS = (
     Metric("precision", "ranking", precision, True, "Precision", "divided by k"),
     Metric("recall", "ranking", recall, True, "Recall", "divided by the number of relevant items"),
+    Metric("recall_capped", "ranking", recall_capped, True, "Recall, capped", "divided by min(k, relevant items)"),
     Metric("ndcg", "ranking", ndcg, True, "NDCG", "binary gain, ideal list cut at k"),
     Metric("map", "ranking", average_precision, True, "Mean average precision", "divided by min(k, relevant items)"),
     Metric("mrr", "ranking", reciprocal_rank, True, "Mean reciprocal rank", "first hit within k, else 0"),
