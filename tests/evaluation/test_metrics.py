@@ -64,6 +64,10 @@ def slow_recall(found: list[int], liked: set[int], k: int) -> float:
     return sum(1 for item in found[:k] if item in liked) / len(liked)
 
 
+def slow_recall_capped(found: list[int], liked: set[int], k: int) -> float:
+    return sum(item in liked for item in found[:k]) / min(k, len(liked))
+
+
 def slow_ndcg(found: list[int], liked: set[int], k: int) -> float:
     gain = sum(1 / math.log2(place + 1) for place, item in enumerate(found[:k], 1) if item in liked)
     return gain / sum(1 / math.log2(place + 1) for place in range(1, min(k, len(liked)) + 1))
@@ -85,6 +89,7 @@ def slow_hit_rate(found: list[int], liked: set[int], k: int) -> float:
 SLOW = {
     "precision": slow_precision,
     "recall": slow_recall,
+    "recall_capped": slow_recall_capped,
     "ndcg": slow_ndcg,
     "map": slow_map,
     "mrr": slow_mrr,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
@@ -15,6 +16,8 @@ from coterie.evaluation.evaluate import Questions, answer
 from coterie.evaluation.metrics import parse
 from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, Stopwatch, require_file
 from coterie.evaluation.splits import Split
+from coterie.kernels.topk import top_k_rows
+from coterie.models.base import Recommender
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -22,6 +25,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 OFFICIAL = 810_128, 217_242
 MEASURES = ("recall@20", "ndcg@20")
 _LIST = 20
+_BLOCK = 256  # users scored together
 _DATA = (
     "train.txt and test.txt of Gowalla, from Data/gowalla of https://github.com/kuandeng/LightGCN or from "
     "https://huggingface.co/datasets/reczoo/Gowalla_m1, in a folder gowalla"
@@ -51,9 +55,36 @@ def _pairs(file: Path) -> Array:
 
 def measure(entry: Entry, parts: Split) -> dict[str, float]:
     """Recall and NDCG of the first twenty among all items that the user has not been to."""
-    ranking = answer(entry.make(), Questions(parts, relevant_from=1.0, k=_LIST, ratings=False)).ranking
-    assert ranking is not None
+    questions = Questions(parts, relevant_from=1.0, k=_LIST, ratings=False)
+    if entry.model == "item-knn":
+        ranking = questions.judge(questions.users, lists_with_means(entry.make().fit(parts.train), questions))
+    else:
+        answered = answer(entry.make(), questions).ranking
+        assert answered is not None
+        ranking = answered
     return {name: parse(name).value(ranking) for name in MEASURES}
+
+
+def lists_with_means(model: Recommender, questions: Questions) -> Array:
+    r"""Items ranked by a model that adds up neighbours, as BARS has it: int32 (n, k), best first.
+
+    With the weights :math:`w_{ij}` of the model and :math:`m_j` the share of users who have been to j,
+
+    .. math:: s_{ui} = m_i + \sum_j w_{ij} (x_{uj} - m_j).
+
+    The model's scores are linear in the profile, so the last sum is its score of u less its score of m.
+    """
+    train = questions.split.train
+    profiles = train.to_scipy()
+    means = (train.item_counts / train.n_users).astype(np.float32)[None, :]
+    offsets = means - np.nan_to_num(model.score(sp.csr_matrix(means)))
+    lists = []
+    for users in questions.blocks(_BLOCK):
+        seen = profiles[users]
+        scores = np.nan_to_num(model.score(seen, users)) + offsets
+        scores[seen.nonzero()] = -np.inf
+        lists.append(top_k_rows(scores, questions.k)[0])
+    return np.concatenate(lists)
 
 
 def _figures(values: tuple[float | None, float | None], tolerance: float) -> tuple[Figure, ...]:
@@ -64,10 +95,10 @@ ENTRIES = (
     Entry("ease", _figures((0.1765, 0.1467), 0.0005), "BARS", {"regularization": 80.0}),
     Entry(
         "item-knn",
-        _figures((0.1570, 0.1214), 0.005),
+        _figures((0.1570, 0.1214), 0.001),
         "BARS",
         {"similarity": "cosine", "n_neighbors": 100, "model_size": 100, "normalize": True},
-        note="published: each item's share of visitors is taken off before the sum and added again after it",
+        note="ranked with the share of each item's visitors, as published (lists_with_means)",
     ),
     Entry(
         "rp3beta",
