@@ -20,12 +20,10 @@ from benchmarks.folds import FILES, FOLDS
 from benchmarks.jobs import DATASETS, format_seconds
 from benchmarks.machine import BUSY, cores, load, machine
 from benchmarks.runner import PEERS_PYTHON, ROOT, Bench, WorkerError
+from coterie.evaluation.reproduce import surprise
 
 #: What is not a model's usual setting.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "user-knn": {"aggregation": "baseline", "similarity": "pearson", "shrinkage": 20.0, "n_neighbors": 40},
-    "item-knn": {"aggregation": "baseline", "similarity": "pearson", "shrinkage": 20.0, "n_neighbors": 40},
-}
+SETTINGS: dict[str, dict[str, Any]] = {**surprise.SETTINGS, "item-knn": surprise.SETTINGS["user-knn"]}
 #: scikit-surprise's name of the same model.
 PEERS = {
     "bias": "BaselineOnly",
@@ -38,28 +36,8 @@ PEERS = {
 }
 #: RMSE and MAE to reach: published ones, and for Bayesian models what the literature has since found.
 AIMS: dict[str, dict[str, tuple[float, ...]]] = {
-    "ml-100k": {
-        "bias": (0.944, 0.748),
-        "slope-one": (0.946, 0.743),
-        "user-knn": (0.931, 0.733),
-        "co-clustering": (0.963, 0.753),
-        "nmf": (0.963, 0.758),
-        "biased-mf": (0.934, 0.737),
-        "svd++": (0.919, 0.721),
-        "bayesian-mf": (0.895,),
-        "bayesian-svd++": (0.882,),
-    },
-    "ml-1m": {
-        "bias": (0.909, 0.719),
-        "slope-one": (0.907, 0.715),
-        "user-knn": (0.895, 0.706),
-        "co-clustering": (0.915, 0.717),
-        "nmf": (0.916, 0.723),
-        "biased-mf": (0.873, 0.686),
-        "svd++": (0.862, 0.672),
-        "bayesian-mf": (0.838,),
-        "bayesian-svd++": (0.832,),
-    },
+    "ml-100k": {**surprise.PUBLISHED["ml-100k"], "bayesian-mf": (0.895,), "bayesian-svd++": (0.882,)},
+    "ml-1m": {**surprise.PUBLISHED["ml-1m"], "bayesian-mf": (0.838,), "bayesian-svd++": (0.832,)},
 }
 
 
