@@ -51,7 +51,7 @@ class Rules(NamedTuple):
     limits : int64 (n_genres,)
         The most items of each genre in a list; `NO_LIMIT` for no limit.
     must : int64 (n_must,)
-        An item by its row number, any item of genre g as -1 - g.
+        Items by row number, then any item of genre g as -1 - g, both in the order given.
     """
 
     barred: Array | None
@@ -170,7 +170,7 @@ def rules_of(
         if barred[fits].all():
             raise ParameterError(f"Reranked: must asks for {value!r}, and never rules it out; leave one out")
         entries.append(entry)
-    found = np.array(entries, np.int64)
+    found = np.array(sorted(entries, key=lambda entry: entry < 0), np.int64)  # items first: they may meet a genre too
     _refuse_too_many(found, limits, genres)
     return Rules(barred if barred.any() else None, limits, found)
 

@@ -58,8 +58,9 @@ class Reranked(Recommender):
 
     **Rules** hold in every list; where they leave too little, the list is shorter. `must` has items and genres: each
     such item is in the list of everybody who has not seen it, and of each such genre there is an item, as long as there
-    is one left that the model has a score for and no other rule is against. They are served in the order given, a genre
-    by its best item, and stand where the objective puts them, at the latest at the end. `never` has items and genres
+    is one left that the model has a score for and no other rule is against. Items are served first,
+    then genres that none of these has, each by its best item, both in the order given. They stand where the objective
+    puts them, at the latest at the end. `never` has items and genres
     that are not recommended. `at_most` has the most items of a genre in one list; an item counts for all its genres.
     A text that is both the id of an item and a genre means the item.
 
@@ -211,10 +212,9 @@ class Reranked(Recommender):
         else:
             genres = no_genres(train)
         rules = rules_of(train, catalog, genres, self.must, self.never, self.at_most)
-        named = [value for value, entry in zip(id_list(self.must), rules.must, strict=True) if entry >= 0]
-        if named and self.max_exposure is not None and self.max_exposure < 1:
+        if len(rules.must) and rules.must[0] >= 0 and self.max_exposure is not None and self.max_exposure < 1:
             raise ParameterError(
-                f"Reranked: must asks for item {named[0]!r} in every list, and max_exposure={self.max_exposure:g} "
+                f"Reranked: must asks for item {train.items.ids.tolist()[rules.must[0]]!r} in every list, and max_exposure={self.max_exposure:g} "
                 "allows it in some; leave one out"
             )
         self.item_genres_ = genres.shares
