@@ -64,7 +64,7 @@ def list_settings(options: ListOptions, x: Interactions, catalog: Catalog | None
             settings[name] = tuple(_item_or_genre(word, x, catalog) for word in text)
         else:
             parameter = "similarity" if name == "diversity_by" else name
-            settings[parameter] = known[parameter].parse(text, flag(name))
+            settings[parameter] = known[parameter].parse(text, "reranked")
     return settings
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from coterie.kernels.memory import require_memory
 from coterie.kernels.parallel import run_blocks
 
 if TYPE_CHECKING:
@@ -163,7 +162,6 @@ def _fill_many(pools: Pools, steps: Steps, mixes: sp.csr_matrix, room: Array, ch
     if not len(room):
         run_blocks(alone, n, _TASK)
         return
-    require_memory(10 * n * width, f"what {n:,} lists may yet hold", "ask about fewer people, or lower pool")
     state = _state(n, width, steps)
     for place in range(steps.k):  # one after the other: who comes first has the choice
         work(0, n, place, place + 1, place % 2 == 1, state)

@@ -341,7 +341,7 @@ class Recommender(ABC):
         rows = train.users.indices(id_list(users))
         matrix = train.to_scipy()
         people = ((matrix[rows[block]], rows[block]) for block in self._blocks(len(rows)))
-        parts = self._lists(people, k, exclude_seen, self._allowed(candidates))
+        parts = self._lists(people, len(rows), k, exclude_seen, self._allowed(candidates))
         return owned(self._table(parts), "user", train.users, rows, parts)
 
     def recommend_for(
@@ -386,7 +386,7 @@ class Recommender(ABC):
         check_length(k)
         blocks = self._blocks(matrix.shape[0])
         people = ((matrix[block], None if users is None else users[block]) for block in blocks)
-        parts = self._lists(people, k, exclude_seen, allowed)
+        parts = self._lists(people, matrix.shape[0], k, exclude_seen, allowed)
         if not parts:
             width = min(k, matrix.shape[1])
             return np.empty((0, width), np.int32), np.empty((0, width), np.float32), np.empty(0, np.int64)
@@ -401,8 +401,8 @@ class Recommender(ABC):
         allowed[self.train_.items.indices(id_list(candidates))] = True
         return allowed
 
-    def _lists(self, people: Iterable[People], k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
-        """The lists that are asked for together, in blocks, of people who come in blocks."""
+    def _lists(self, people: Iterable[People], n: int, k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
+        """The lists that are asked for together, in blocks, of n people who come in blocks."""
         return [self._top(profiles, users, k, exclude_seen, allowed) for profiles, users in people]
 
     def _top(

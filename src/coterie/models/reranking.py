@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_REMEDY = "ask about fewer people at once, or for a larger max_exposure, a smaller pool or a smaller k"
 # People whose candidates are looked at together.
 _BLOCK_ROWS = 1 << 13
 
@@ -40,7 +41,7 @@ class Reranked(Recommender):
 
     The candidates of a person are the `pool` best of the model (at least as many as are asked for), and where rules
     need them the items of `must`, the `pool` best of each genre of `must`, and the best ones of no genre in `at_most`.
-    Their scores are scaled so that the best of the pool has 1 and the last one 0. A list L is filled from the top, each
+    Their scores are scaled so that the best of the pool has 1 and its last one 0. A list L is filled from the top, each
     place by the candidate with the largest
 
     .. math:: (1 - \delta - \kappa)\, s_i - \delta \max_{j \in L} \operatorname{sim}(i, j)
@@ -67,9 +68,9 @@ class Reranked(Recommender):
     **Exposure** belongs to lists that are made together, in one call of `recommend` or `rank`: of n lists no item is in
     more than ``max(1, floor(max_exposure * n))``. They are filled in rounds: everybody's first place, then everybody's
     second, and so on. In the first round the first row of the call chooses first, in the second the last row, and so on
-    in turn; an item that is used up is passed over. A list on its own, such as a stranger's, is not limited. Where a
-    cap uses up somebody's candidates the list ends early; a larger `pool` helps. It costs the memory of all candidates
-    at once, 18 bytes each (26 with diversity).
+    in turn; an item that is used up is passed over. A list on its own, such as a stranger's, is not limited. There
+    are more candidates then, as many as other lists may use up and k more, so that a cap shortens a list only where the
+    model has nothing else to say. It costs the memory of all candidates at once, 18 bytes each (26 with diversity).
 
     `fit` fits a copy of the model; `wrap` takes a fitted one as it is. What else the wrapped model has, such as
     `predict_std`, can be asked of this one.
@@ -212,9 +213,10 @@ class Reranked(Recommender):
         else:
             genres = no_genres(train)
         rules = rules_of(train, catalog, genres, self.must, self.never, self.at_most)
-        if len(rules.must) and rules.must[0] >= 0 and self.max_exposure is not None and self.max_exposure < 1:
+        if (rules.must >= 0).any() and self.max_exposure is not None and self.max_exposure < 1:
+            item = train.items.ids.tolist()[rules.must[0]]
             raise ParameterError(
-                f"Reranked: must asks for item {train.items.ids.tolist()[rules.must[0]]!r} in every list, and max_exposure={self.max_exposure:g} "
+                f"Reranked: must asks for item {item!r} in every list, and max_exposure={self.max_exposure:g} "
                 "allows it in some; leave one out"
             )
         self.item_genres_ = genres.shares
@@ -228,22 +230,22 @@ class Reranked(Recommender):
     def _top(
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
     ) -> Top:
-        pools = self._pools(profiles, users, k, exclude_seen, allowed)
+        pools = self._pools(profiles, users, k, k, exclude_seen, allowed)
         return fill_lists(pools, self._steps(k), self._mixes(profiles))
 
-    def _lists(self, people: Iterable[People], k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
-        if self.max_exposure is None:
-            return super()._lists(people, k, exclude_seen, allowed)
-        pools, mixes = [], []
-        for profiles, users in people:
-            pools.append(self._pools(profiles, users, k, exclude_seen, allowed))
-            mixes.append(self._mixes(profiles))
-        if not pools:
-            return []
+    def _lists(self, people: Iterable[People], n: int, k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
+        if self.max_exposure is None or not n:
+            return super()._lists(people, n, k, exclude_seen, allowed)
         import scipy.sparse as sp
 
-        n = sum(len(pool.counts) for pool in pools)
         capacity = max(1, math.floor(self.max_exposure * n + 1e-9))  # 0.29 * 100 is 29, and not less
+        used_up = min(n * k // capacity, self.train_.n_items)  # the most items that can be, whoever comes last
+        width = max(self.pool, used_up + k)
+        require_memory((26 if self.diversity > 0 else 18) * n * width, f"{width:,} candidates of {n:,} people", _REMEDY)
+        pools, mixes = [], []
+        for profiles, users in people:
+            pools.append(self._pools(profiles, users, k, used_up + k, exclude_seen, allowed))
+            mixes.append(self._mixes(profiles))
         return [fill_lists(_together(pools), self._steps(k), sp.vstack(mixes, format="csr"), capacity)]
 
     def _steps(self, k: int) -> Steps:
@@ -271,17 +273,19 @@ class Reranked(Recommender):
     # ---- candidates --------------------------------------------------------------------------------
 
     def _pools(
-        self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
-    ) -> Pools:
-        """The candidates of everybody: the best of the model, and those that rules may need beside them."""
-        size = max(self.pool, k)
+        self, profiles: sp.csr_matrix, users: Array | None, k: int, enough: int, exclude_seen: bool,
+        allowed: Array | None,
+    ) -> Pools:  # fmt: skip
+        """The candidates of everybody: the best of the model, and those that rules may need beside them. With `enough`
+        items that no rule is against a list of k is full, whatever a cap uses up."""
+        size = max(self.pool, enough)
         if self.barred_ is not None:
             allowed = ~self.barred_ if allowed is None else allowed & ~self.barred_
         items, scores, counts = self.model_._top(profiles, users, size, exclude_seen, allowed)
-        low, spread = _scale(scores, counts)
+        low, spread = _scale(scores, np.minimum(counts, max(self.pool, k)))
         found = [(items, scores)]
         full = counts == size  # elsewhere all that the model has a score for is there already
-        for mask, rows, most in self._needed(items, full, size, min(k, self.train_.n_items)):
+        for mask, rows, most in self._needed(items, full, size, enough):
             mask = mask if allowed is None else mask & allowed
             own = profiles[rows], None if users is None else users[rows]
             more = self.model_._top(*own, most, exclude_seen, mask)
@@ -292,7 +296,7 @@ class Reranked(Recommender):
             items, scores, counts = _merged(found)
         return Pools(items, scores, counts, low, spread)
 
-    def _needed(self, items: Array, full: Array, size: int, k: int) -> Iterable[tuple[Array, Array, int]]:
+    def _needed(self, items: Array, full: Array, size: int, enough: int) -> Iterable[tuple[Array, Array, int]]:
         """What is to be asked for beside the pools: of which items (bool (n_items,)), for whom (rows), how many."""
         if not full.any():
             return
@@ -305,13 +309,13 @@ class Reranked(Recommender):
         for genre in np.unique(-1 - self.must_[self.must_ < 0]):
             yield np.diff(self.item_genres_[:, [genre]].indptr) > 0, rows, size
         if self.limited_ is not None:
-            few = np.count_nonzero(~self.limited_[items[rows]], axis=1) < k
+            few = np.count_nonzero(~self.limited_[items[rows]], axis=1) < enough
             if few.any():
-                yield ~self.limited_, rows[few], k
+                yield ~self.limited_, rows[few], enough
 
 
 def _scale(scores: Array, counts: Array) -> tuple[Array, Array]:
-    """Where the scale of each row of scores (n, P) begins, and how far it reaches: float64 (n,)."""
+    """Where the scale of the first `counts` scores of each row (n, P) begins, and how far it reaches: float64 (n,)."""
     if not scores.shape[1]:
         return np.zeros(len(scores)), np.ones(len(scores))
     last = np.take_along_axis(scores, np.maximum(counts - 1, 0)[:, None], 1)[:, 0]
@@ -335,12 +339,9 @@ def _merged(found: list[tuple[Array, Array]]) -> Top:
 
 
 def _together(pools: list[Pools]) -> Pools:
-    """Blocks of candidates as one, after asking for the memory."""
+    """Blocks of candidates as one."""
     width = max(pool.items.shape[1] for pool in pools)
     counts = np.concatenate([pool.counts for pool in pools])
-    require_memory(
-        18 * len(counts) * width, f"the candidates of {len(counts):,} people", "ask about fewer people, or lower pool"
-    )
     items = np.full((len(counts), width), -1, np.int32)
     scores = np.full(items.shape, -np.inf, np.float32)
     start = 0
