@@ -270,7 +270,9 @@ def _about(model: Recommender) -> dict[str, Any]:
     train = model.train_
     return {
         "model": model.name,
-        "hyper_parameters": {name: getattr(model, name) for name in model.parameters()},
+        "hyper_parameters": {
+            name: getattr(value := getattr(model, name), "label", value) for name in model.parameters()
+        },
         "fitted_to": {"users": train.n_users, "items": train.n_items, "ratings": train.nnz},
     }
 

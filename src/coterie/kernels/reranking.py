@@ -144,17 +144,16 @@ def _fill_many(pools: Pools, steps: Steps, mixes: sp.csr_matrix, room: Array, ch
     n, width = pools.items.shape
     likeness = steps.genres[:0] if steps.likeness is None else steps.likeness
     fixed = (
-        (steps.diversity, steps.calibration), parts_of(likeness), likeness.shape[1], steps.direct,
-        parts_of(steps.genres, np.float64), steps.genres.shape[1], steps.limits, steps.must,
+        steps.diversity, steps.calibration, *parts_of(likeness), likeness.shape[1], steps.direct,
+        *parts_of(steps.genres, np.float64), steps.genres.shape[1], steps.limits, steps.must, room,
     )  # fmt: skip
     indptr, genres, shares = parts_of(mixes, np.float64)
 
     def work(start: int, stop: int, first: int, last: int, backwards: bool, state: _State) -> None:
         rows = slice(start, stop)
-        fill_places(
-            first, last, backwards, tuple(part[rows] for part in pools), (indptr[start : stop + 1], genres, shares),
-            *fixed, room, *state, chosen[rows], lengths[rows],
-        )  # fmt: skip
+        own = [*(part[rows] for part in pools), indptr[start : stop + 1], genres, shares]
+        arguments: list[Any] = [*own, *fixed, *state, chosen[rows], lengths[rows]]
+        fill_places(first, last, backwards, *arguments)
 
     def alone(start: int, stop: int) -> None:
         work(start, stop, 0, steps.k, False, _state(stop - start, width, steps))
@@ -202,8 +201,12 @@ class Person:
         """(P, P) of the candidates to one another."""
         assert self.steps.likeness is not None
         own = self.steps.likeness[self.items].astype(np.float64)
-        similar: Array = (own[:, self.items] if self.steps.direct else own @ own.T).toarray()
-        return similar
+        if self.steps.direct:
+            return np.asarray(own[:, self.items].toarray())
+        if own.nnz * 4 > own.shape[0] * own.shape[1]:  # hardly a zero in it
+            dense = own.toarray()
+            return np.asarray(dense @ dense.T)
+        return np.asarray((own @ own.T).toarray())
 
     def hold(self, room: Array) -> None:
         """Hold a candidate for every entry of `must`."""
