@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.nmf import NMF as NMF
     from coterie.models.registry import load_model as load_model
+    from coterie.models.reranking import Reranked as Reranked
     from coterie.models.slim import SLIM as SLIM
     from coterie.models.slope_one import SlopeOne as SlopeOne
     from coterie.models.svd import SVD as SVD
@@ -71,6 +72,7 @@ _PUBLIC = {
     "ImplicitALS": "coterie.models.implicit_als",
     "SlopeOne": "coterie.models.slope_one",
     "CoClustering": "coterie.models.co_clustering",
+    "Reranked": "coterie.models.reranking",
     "load_model": "coterie.models.registry",
     "compare": "coterie.evaluation.leaderboard",
 }

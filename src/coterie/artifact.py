@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 KIND = "coterie-model"
 
+#: Stands for a learned attribute that a model inside another one shares with that one.
+SHARED: Any = object()
+
 _SPARSE = ("csr_matrix", "csc_matrix", "csr_array", "csc_array")
 
 
@@ -54,7 +57,8 @@ class StoredModel(NamedTuple):
     """A model as it was stored.
 
     `name` and `cls` are its registry name and class, `parameters` its hyper-parameters, `state` its
-    learned attributes (arrays memory-mapped, read-only), `manifest` all that the folder says of itself.
+    learned attributes (arrays memory-mapped, read-only), `manifest` all that the folder says of itself. A model inside
+    it is a StoredModel too, whose attributes may be `SHARED` with the one around it.
     """
 
     name: str
@@ -76,12 +80,11 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """
     parts = Parts()
     fingerprint = model.train_.fingerprint  # before packing, which keeps it where it is known
+    state = {name: value for name, value in vars(model).items() if name.endswith("_")}
     meta = {
-        "model": model.name,
-        "class": type(model).__qualname__,
-        "parameters": {name: _pack(getattr(model, name), name, parts) for name in model.parameters()},
+        **_pack_settings(model, "", parts),
         "data_fingerprint": fingerprint,
-        "state": {name: _pack(value, name, parts) for name, value in vars(model).items() if name.endswith("_")},
+        "state": {name: _pack(value, name, parts, state) for name, value in state.items()},
     }
     write_folder(path, KIND, meta, parts)
 
@@ -96,10 +99,7 @@ def read_model(path: str | os.PathLike[str], verify: bool = True) -> StoredModel
     """
     stored = read_folder(path, KIND, "all" if verify else "sizes")
     try:
-        meta = stored.meta
-        parameters = {name: _unpack(value, stored.parts, verify) for name, value in meta["parameters"].items()}
-        state = {name: _unpack(value, stored.parts, verify) for name, value in meta["state"].items()}
-        return StoredModel(str(meta["model"]), str(meta["class"]), parameters, state, stored.manifest)
+        return _unpack_model(stored.meta, stored.parts, verify, stored.manifest)
     except ArtifactError as error:
         raise ArtifactError(f"{Path(path)}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -109,8 +109,28 @@ def read_model(path: str | os.PathLike[str], verify: bool = True) -> StoredModel
 # ---- values to JSON --------------------------------------------------------------------------------------
 
 
-def _pack(value: Any, name: str, parts: Parts) -> Any:
-    """The JSON description of a hyper-parameter or learned attribute; its arrays go to `parts`."""
+def _pack_settings(model: Model, name: str, parts: Parts) -> Json:
+    """What a model is, without what it has learned."""
+    parameters = {p: _pack(getattr(model, p), f"{name}{p}", parts) for p in model.parameters()}
+    return {"model": model.name, "class": type(model).__qualname__, "parameters": parameters}
+
+
+def _pack_model(model: Model, name: str, parts: Parts, around: Mapping[str, Any] | None) -> Json:
+    """A model inside another one: with what it has learned where that is what the other has learned (`around`). What
+    it shares with the other is stored once."""
+    described: Json = {"type": "model"} | _pack_settings(model, f"{name}.", parts)
+    state = {key: value for key, value in vars(model).items() if key.endswith("_")} if around is not None else {}
+    shared = {key for key, value in state.items() if around and value is not None and value is around.get(key)}
+    described["state"] = {
+        key: {"type": "shared"} if key in shared else _pack(value, f"{name}.{key}", parts, state)
+        for key, value in state.items()
+    }
+    return described
+
+
+def _pack(value: Any, name: str, parts: Parts, around: Mapping[str, Any] | None = None) -> Any:
+    """The JSON description of a hyper-parameter or learned attribute; its arrays go to `parts`. `around` is the state
+    that the attribute belongs to."""
     if value is None or type(value) in (bool, int, str):
         return value
     if type(value) is float:
@@ -136,12 +156,14 @@ def _pack(value: Any, name: str, parts: Parts) -> Any:
         return {"type": "catalog"} | pack_catalog(value, name, parts)
     if isinstance(value, Vocabulary):
         return {"type": "vocabulary"} | pack_vocabulary(value, name, parts)
+    if hasattr(type(value), "parameters") and hasattr(value, "name"):
+        return _pack_model(value, name, parts, around)
     if type(value).__name__ in _SPARSE and type(value).__module__.startswith("scipy.sparse"):
         return _pack_sparse(value, name, parts)
     what = f"array of {value.dtype}" if isinstance(value, np.ndarray) else type(value).__name__
     raise TypeError(
         f"the model's attribute {name} is a {what}, which cannot be stored; keep numbers, text, arrays of numbers, "
-        "SciPy CSR or CSC matrices, Interactions, Rows, Catalog, Vocabulary, or tuples, lists and dicts of these"
+        "SciPy CSR or CSC matrices, Interactions, Rows, Catalog, Vocabulary, models, or tuples, lists, dicts of these"
     )
 
 
@@ -156,6 +178,13 @@ def _pack_sparse(matrix: Any, name: str, parts: Parts) -> Json:
 
 
 # ---- and back --------------------------------------------------------------------------------------------
+
+
+def _unpack_model(meta: Json, parts: Mapping[str, Part], check: bool, manifest: Mapping[str, Any]) -> StoredModel:
+    parameters, state = (
+        {name: _unpack(value, parts, check) for name, value in meta[part].items()} for part in ("parameters", "state")
+    )
+    return StoredModel(str(meta["model"]), str(meta["class"]), parameters, state, manifest)
 
 
 def _unpack(value: Any, parts: Mapping[str, Part], check: bool) -> Any:
@@ -178,6 +207,8 @@ def _unpack(value: Any, parts: Mapping[str, Part], check: bool) -> Any:
         "interactions": lambda: unpack_interactions(value, parts, check),
         "catalog": lambda: unpack_catalog(value, parts),
         "vocabulary": lambda: unpack_vocabulary(value, parts),
+        "model": lambda: _unpack_model(value, parts, check, {}),
+        "shared": lambda: SHARED,
     }
     if kind not in simple:
         raise ArtifactError(f"it holds a value of the unknown type {kind!r}; upgrade coterie")

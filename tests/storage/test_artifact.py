@@ -214,7 +214,6 @@ def test_interactions_come_back(
         [1, object()],
         sp.coo_matrix((2, 2)),
         pl.DataFrame({"x": [1]}),
-        Random(),
     ],
 )
 def test_an_attribute_that_cannot_be_stored_is_named(tmp_path: Path, value: Any) -> None:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.options import DataArgument, DataOptions, ModelArgument, ModelOptions, NewDataArgument, settings
+from coterie.cli.options import (
+    DataArgument,
+    DataOptions,
+    ListOptions,
+    ModelArgument,
+    ModelOptions,
+    NewDataArgument,
+    settings,
+)
 from coterie.cli.output import (
     INTERRUPTED,
     Output,
@@ -147,18 +155,20 @@ def recommend(
         list[str] | None,
         typer.Option("--candidate", metavar="ITEM", help="Only this item and others so named; repeat."),
     ] = None,
+    lists: ListOptions = ListOptions(),
 ) -> None:
     """The best items for users of the data, or for a stranger who says what they like.
 
     Example: coterie recommend --rated "Toy Story (1995)=5" --rated "Heat=2"
     """
+    from coterie.cli.reranking import with_lists
     from coterie.cli.sources import find_item, obtain_model, parse_profile
 
     if users and rated:
         raise UsageError("recommend for known users or for a stranger: give user ids or --rated, not both")
     if not users and not rated:
         raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
-    fitted = obtain_model(model, data)
+    fitted = with_lists(obtain_model(model, data), lists)
     train = fitted.train_
     among = [find_item(text, train, fitted.catalog_) for text in candidate] if candidate else None
     if users:
@@ -260,16 +270,17 @@ def _about(model: Recommender) -> dict[str, Any]:
     train = model.train_
     return {
         "model": model.name,
-        "hyper_parameters": {name: getattr(model, name) for name in model.parameters()},
+        "hyper_parameters": {
+            name: getattr(value := getattr(model, name), "label", value) for name in model.parameters()
+        },
         "fitted_to": {"users": train.n_users, "items": train.n_items, "ratings": train.nnz},
     }
 
 
 def _label(model: Recommender) -> str:
     """The model's name, and what of it is not as by default."""
-    values = {name: getattr(model, name) for name in model.parameters()}
-    changed = [f"{name}={v}" for name, v in values.items() if v != model.parameters()[name].default]
-    return f"{model.name} ({', '.join(changed)})" if changed else model.name
+    name, bracket, changed = model.label.partition("(")
+    return f"{name} {bracket}{changed}" if bracket else name
 
 
 def _whom(who: Id | dict[Id, float]) -> dict[str, Any]:
@@ -314,6 +325,8 @@ def _why_nothing(model: Recommender, among: list[Id] | None, seen: list[set[Id]]
     left = [item for item in pool if not seen or any(item not in rated for rated in seen)]
     if not left:
         return "Nothing is left to recommend: all was rated already (--include-seen allows that)."
+    if not model.lists_by_score:
+        return "Nothing it can recommend: the rules leave nothing."
     items = "the one item" if len(left) == 1 else f"any of the {counted(len(left), 'item')}"
     return f"Nothing it can recommend: {cell(model.name)} has no evidence for {items} left."
 

@@ -115,6 +115,41 @@ class ModelOptions:
     hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
 
 
+_LISTS = "How lists are made"
+
+
+def _list_option(metavar: str, help: str) -> Any:
+    return typer.Option(metavar=metavar, help=help, rich_help_panel=_LISTS)
+
+
+@dataclass
+class ListOptions:
+    """How lists are chosen from the best items of a model (`coterie.Reranked`); None: by score."""
+
+    diversity: Annotated[
+        str | None, _list_option("NUMBER 0..1", "Weight of being unlike what is listed already (MMR).")
+    ] = None
+    diversity_by: Annotated[
+        str | None, _list_option("NAME", "By what items are alike: genre (if nothing is said), genome, ratings.")
+    ] = None
+    calibration: Annotated[
+        str | None, _list_option("NUMBER 0..1", "Weight of the person's own mix of genres in the list.")
+    ] = None
+    max_exposure: Annotated[
+        str | None, _list_option("SHARE", "The largest share of the lists made together that an item may be in.")
+    ] = None
+    must: Annotated[
+        list[str] | None, _list_option("ITEM|GENRE", "What has to be in the list, if not seen; repeat.")
+    ] = None
+    never: Annotated[list[str] | None, _list_option("ITEM|GENRE", "What is not recommended; repeat.")] = None
+    at_most: Annotated[list[str] | None, _list_option("GENRE=N", "The most items of a genre in the list; repeat.")] = (
+        None
+    )
+    pool: Annotated[
+        str | None, _list_option("N", "Best items of the model among which the list is chosen: 200 if nothing is said.")
+    ] = None
+
+
 def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:
     """Hyper-parameters as values, checked against the constructor of `model`."""
     known = model_class(model).parameters()

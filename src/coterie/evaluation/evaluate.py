@@ -213,9 +213,12 @@ def _lists(model: Recommender, questions: Questions, tick: Callable[[], None]) -
     if not questions.k:
         return items
     start = 0
-    for block in questions.blocks(_BLOCK_SCORED if questions.sampled else _BLOCK_USERS):
+    together = _BLOCK_USERS if model.lists_by_score else len(questions.users)  # lists may depend on one another
+    for block in questions.blocks(_BLOCK_SCORED if questions.sampled else together):
         profiles, users = questions.asked(block)
-        if questions.sampled:
+        if questions.sampled and not model.lists_by_score:
+            found = _lists_of_candidates(model, questions, block)
+        elif questions.sampled:
             found = _best_candidates(model.score(profiles, users), questions, block)
         else:
             found = model.rank(profiles, questions.k, users)[0]
@@ -234,6 +237,19 @@ def _best_candidates(scores: Array, questions: Questions, users: Array) -> Array
         candidates = questions.candidates(int(user))
         best = candidates[top_k_row(scores[row, candidates], questions.k)]
         items[row, : len(best)] = best
+    return items
+
+
+def _lists_of_candidates(model: Recommender, questions: Questions, block: Array) -> Array:
+    """As `_best_candidates`, of a model whose lists are not its best scores: it makes each user's list itself."""
+    items = np.full((len(block), questions.k), -1, np.int32)
+    for row in range(len(block)):
+        own = block[row : row + 1]
+        allowed = np.zeros(questions.split.test.n_items, bool)
+        allowed[questions.candidates(int(own[0]))] = True
+        profiles, users = questions.asked(own)
+        found = model.rank(profiles, questions.k, users, allowed=allowed)[0]
+        items[row, : found.shape[1]] = found
     return items
 
 

@@ -256,10 +256,7 @@ def _contestants(models: Iterable[str | Recommender] | None) -> dict[str, Recomm
     found: dict[str, Recommender] = {}
     for model in MODELS if models is None else models:
         fresh = model_class(model)() if isinstance(model, str) else dataclasses.replace(model)  # type: ignore[type-var]
-        label = fresh.name
-        changed = [f"{p.name}={v}" for p in fresh.parameters().values() if (v := getattr(fresh, p.name)) != p.default]
-        if changed:
-            label += f"({', '.join(changed)})"
+        label = fresh.label
         if label in found:
             raise ParameterError(f"models has {label!r} twice; each may stand there once")
         found[label] = fresh
@@ -291,7 +288,7 @@ def _rows(
     rows = []
     for label, model in contestants.items():
         of_model = {name: found.get(label) for name, found in by_measure.items()}
-        values = {name: getattr(model, name) for name in model.parameters()}
+        values = {n: v.label if isinstance(v := getattr(model, n), Recommender) else v for n in model.parameters()}
         if isinstance(found := answers[label], Answers):
             rows.append(Row(label, values, of_model, *(getattr(found, name) for name in _TIMES)))
         else:

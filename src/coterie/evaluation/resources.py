@@ -42,10 +42,14 @@ def _resident(name: str) -> int | None:
 def learned_bytes(model: Any) -> int:
     """Bytes of the arrays in a model's learned attributes, without the data it was fitted on; one array counts once."""
     arrays: dict[int, int] = {}
+    _count_learned(model, arrays)
+    return sum(arrays.values())
+
+
+def _count_learned(model: Any, arrays: dict[int, int]) -> None:
     for name, value in vars(model).items():
         if name.endswith("_") and name not in ("train_", "catalog_"):
             _count(value, arrays)
-    return sum(arrays.values())
 
 
 def _count(value: Any, arrays: dict[int, int]) -> None:
@@ -58,5 +62,7 @@ def _count(value: Any, arrays: dict[int, int]) -> None:
             _count(part, arrays)
     elif all(hasattr(value, part) for part in ("indptr", "indices", "data")):  # a SciPy matrix
         _count([value.indptr, value.indices, value.data], arrays)
+    elif hasattr(value, "train_"):  # a model inside this one
+        _count_learned(value, arrays)
     elif is_dataclass(value) and not isinstance(value, type):
         _count([getattr(value, f.name) for f in fields(value)], arrays)

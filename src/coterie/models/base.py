@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
+#: Profiles and, where they are those of known users, the row numbers of these.
+People = tuple["sp.csr_matrix", Array | None]
 
 # A block of scores is kept to about this size, so that it stays near the processor and memory stays bounded.
 _BLOCK_BYTES = 32 << 20
@@ -55,6 +57,8 @@ class Recommender(ABC):
     learns_in_sweeps: ClassVar[bool] = False
     #: Whether `update` learns what a fit to all the data would learn, up to rounding.
     update_equals_refit: ClassVar[bool] = False
+    #: Whether a list is the best scores in order, each list by itself.
+    lists_by_score: ClassVar[bool] = True
 
     train_: Interactions
     catalog_: Catalog | None
@@ -96,6 +100,17 @@ class Recommender(ABC):
         """The hyper-parameters: type, default, range and help of each."""
         return parameters_of(cls)
 
+    @property
+    def label(self) -> str:
+        """The name, with what of the hyper-parameters is not as by default: ``ease(regularization=100.0)``."""
+        values = [(p, getattr(self, p.name)) for p in self.parameters().values()]
+        changed = [
+            value.label if isinstance(value, Recommender) else f"{p.name}={value}"
+            for p, value in values
+            if value != p.default
+        ]
+        return f"{self.name}({', '.join(changed)})" if changed else self.name
+
     def fit(
         self,
         train: Interactions,
@@ -134,13 +149,11 @@ class Recommender(ABC):
                 f"fit takes Interactions, not {type(train).__name__}; "
                 "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
             )
-        parameters = self.parameters()
-        for parameter in parameters.values():
-            parameter.check(getattr(self, parameter.name), type(self).__name__)
+        self._check_parameters()
         if not self.learns_in_sweeps and (validation is not None or checkpoint is not None):
             given = "validation" if validation is not None else "checkpoint"
             raise CapabilityError(f"{type(self).__name__} does not learn in sweeps; call fit without {given}")
-        for learned in vars(self).keys() - parameters.keys():  # and what was worked out from it
+        for learned in vars(self).keys() - self.parameters().keys():  # and what was worked out from it
             delattr(self, learned)
         self._training = training = Training(train, validation, checkpoint)
         try:
@@ -152,6 +165,10 @@ class Recommender(ABC):
         if training.interrupted:
             raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
         return self
+
+    def _check_parameters(self) -> None:
+        for parameter in self.parameters().values():
+            parameter.check(getattr(self, parameter.name), type(self).__name__)
 
     def _sweeps(self, total: int, keep: Mapping[str, Array], predict: Predict | None = None) -> Iterator[Sweep]:
         """For the loop of a model that learns in sweeps.
@@ -200,13 +217,17 @@ class Recommender(ABC):
             changed.append(np.unique(rows[(counts > 0) | (rows >= len(known))]))
         if not any(map(len, changed)):
             return self
+        self.__dict__ = self._updated(merged, *changed).__dict__  # all at once, and only now that nothing can fail
+        return self
+
+    def _updated(self, merged: Interactions, changed_users: Array, changed_items: Array) -> Self:
+        """A copy that has taken in what `_update` is told of."""
         updated = copy(self)
         updated._forget_derived()
-        updated._update(merged, *changed)
+        updated._update(merged, changed_users, changed_items)
         updated.train_ = merged
         updated._forget_derived()  # what `_update` worked out from the old `train_`
-        self.__dict__ = updated.__dict__  # all at once, and only now that nothing can fail
-        return self
+        return updated
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
         """Bring the learned state up to date with `merged`, which becomes `train_` afterwards.
@@ -319,9 +340,8 @@ class Recommender(ABC):
         check_length(k)
         rows = train.users.indices(id_list(users))
         matrix = train.to_scipy()
-        allowed = self._allowed(candidates)
-        blocks = list(self._blocks(len(rows)))
-        parts = [self._top(matrix[rows[block]], rows[block], k, exclude_seen, allowed) for block in blocks]
+        people = ((matrix[rows[block]], rows[block]) for block in self._blocks(len(rows)))
+        parts = self._lists(people, len(rows), k, exclude_seen, self._allowed(candidates))
         return owned(self._table(parts), "user", train.users, rows, parts)
 
     def recommend_for(
@@ -364,10 +384,9 @@ class Recommender(ABC):
         """
         matrix, users = self._asked(profiles, users)
         check_length(k)
-        parts = [
-            self._top(matrix[block], None if users is None else users[block], k, exclude_seen, allowed)
-            for block in self._blocks(matrix.shape[0])
-        ]
+        blocks = self._blocks(matrix.shape[0])
+        people = ((matrix[block], None if users is None else users[block]) for block in blocks)
+        parts = self._lists(people, matrix.shape[0], k, exclude_seen, allowed)
         if not parts:
             width = min(k, matrix.shape[1])
             return np.empty((0, width), np.int32), np.empty((0, width), np.float32), np.empty(0, np.int64)
@@ -381,6 +400,10 @@ class Recommender(ABC):
         allowed = np.zeros(self.train_.n_items, bool)
         allowed[self.train_.items.indices(id_list(candidates))] = True
         return allowed
+
+    def _lists(self, people: Iterable[People], n: int, k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
+        """The lists that are asked for together, in blocks, of n people who come in blocks."""
+        return [self._top(profiles, users, k, exclude_seen, allowed) for profiles, users in people]
 
     def _top(
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None

@@ -37,7 +37,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One hyper-parameter of a model."""
+    """One hyper-parameter of a model; its `default` is `dataclasses.MISSING` where it has to be given."""
 
     name: str
     type: type
@@ -45,6 +45,11 @@ class Parameter:
     choices: tuple[Any, ...] | None
     optional: bool
     range: Range
+
+    @property
+    def required(self) -> bool:
+        """Whether it has no default."""
+        return self.default is dataclasses.MISSING
 
     @property
     def annotation(self) -> Any:
@@ -57,7 +62,8 @@ class Parameter:
         kind = self.type.__name__ if self.choices is None else f"{{{', '.join(map(repr, self.choices))}}}"
         low, high = self.range.low, self.range.high
         limits = [] if low is None and high is None else [_bounds(low, high)]
-        about = ", ".join([f"{kind} or None" if self.optional else kind, *limits, f"default {self.default!r}"])
+        default = [] if self.required else [f"default {self.default!r}"]
+        about = ", ".join([f"{kind} or None" if self.optional else kind, *limits, *default])
         first, rest = self.range.help[:1], self.range.help[1:]
         sentence = f"{first.upper() if first.isascii() else first}{rest}."  # a Greek letter is a symbol: λ is not Λ
         return f"{self.name} : {about}\n    {sentence}"
@@ -124,7 +130,10 @@ def hyper_parameters(cls: type[T]) -> type[T]:
     made = dataclass(eq=False)(cls)
     known = parameters_of(made)
     own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    spelled = [own.replace(name=p.name, default=p.default, annotation=p.annotation) for p in known.values()]
+    spelled = [
+        own.replace(name=p.name, default=own.empty if p.required else p.default, annotation=p.annotation)
+        for p in known.values()
+    ]
     # On the constructor, not on the class, so that a subclass with a constructor of its own keeps that one's.
     made.__init__.__signature__ = inspect.Signature([own, *spelled], return_annotation=None)  # type: ignore[attr-defined]
     if known and made.__doc__:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from os import PathLike, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from coterie.errors import ArtifactError, ParameterError
 
 if TYPE_CHECKING:
+    from coterie.artifact import StoredModel
     from coterie.models.base import Recommender
 
 # name -> (module under coterie.models, class)
@@ -36,12 +38,19 @@ MODELS: dict[str, tuple[str, str]] = {
     "co-clustering": ("co_clustering", "CoClustering"),
 }
 
+# The same for models that are made around another one, and so cannot be made from their name alone.
+WRAPPERS: dict[str, tuple[str, str]] = {"reranked": ("reranking", "Reranked")}
+
 
 def model_class(name: str) -> type[Recommender]:
     """The class of a registered model; an unknown name is an error that lists the known ones."""
     if name not in MODELS:
         raise ParameterError(f"unknown model {name!r}; there are {', '.join(MODELS)}")
-    module, cls = MODELS[name]
+    return _class(name)
+
+
+def _class(name: str) -> type[Recommender]:
+    module, cls = (MODELS | WRAPPERS)[name]
     found: type[Recommender] = getattr(import_module(f"coterie.models.{module}"), cls)
     return found
 
@@ -67,22 +76,32 @@ def load_model(path: str | PathLike[str], verify: bool = True) -> Recommender:
     from coterie.artifact import read_model
 
     stored = read_model(path, verify)
-    where = f"the model at {fspath(path)} was written by Coterie {stored.manifest['coterie']} and"
-    if stored.name not in MODELS:
+    return _made(stored, f"the model at {fspath(path)} was written by Coterie {stored.manifest['coterie']} and")
+
+
+def _made(stored: StoredModel, where: str, around: Mapping[str, Any] = {}) -> Recommender:
+    """The model that was stored; one inside another is made first, and shares what was stored with that one."""
+    from coterie.artifact import SHARED, StoredModel
+
+    if stored.name not in MODELS | WRAPPERS:
         raise ArtifactError(
             f"{where} is a {stored.name!r} ({stored.cls}), which this version does not have; "
-            f"upgrade coterie. There are {', '.join(MODELS)}"
+            f"upgrade coterie. There are {', '.join(MODELS | WRAPPERS)}"
         )
-    cls = model_class(stored.name)
-    known = cls.parameters()
-    for name, value in stored.parameters.items():
+
+    def value_of(value: Any) -> Any:
+        return _made(value, where, stored.state) if isinstance(value, StoredModel) else value
+
+    cls = _class(stored.name)
+    known, parameters = cls.parameters(), {name: value_of(value) for name, value in stored.parameters.items()}
+    for name, value in parameters.items():
         if name not in known:
             raise ArtifactError(f"{where} has a hyper-parameter {name!r} that {cls.__name__} lacks; upgrade coterie")
         try:
             known[name].check(value, cls.__name__)
         except ParameterError as error:
             raise ArtifactError(f"{where} does not fit this version: {error}; upgrade coterie") from error
-    model = cls(**stored.parameters)
+    model = cls(**parameters)
     for name, value in stored.state.items():
-        setattr(model, name, value)
+        setattr(model, name, around[name] if value is SHARED else value_of(value))
     return model
