@@ -59,10 +59,15 @@ class NeighborhoodModel(Recommender):
     n_neighbors: Annotated[int, Range(1, 100_000, help="most neighbours used", search=(5, 200), log=True)] = 50
     aggregation: AggregationParameter = "weighted"
     ranking: Annotated[
-        Literal["sum", "rating"], Range(help="what ranks items: sums over neighbours, or predicted ratings")
+        Literal["sum", "rating"],
+        Range(help="what ranks items: sums over neighbours, or predicted ratings", search=False),
     ] = "sum"
-    reading: Annotated[Reading, Range(help="which definition of the measure (see coterie.similarity)")] = "table"
-    min_neighbors: Annotated[int, Range(1, 1000, help="fewest neighbours of a rating; below, the baseline")] = 1
+    reading: Annotated[
+        Reading, Range(help="which definition of the measure (see coterie.similarity)", search=False)
+    ] = "table"
+    min_neighbors: Annotated[
+        int, Range(1, 1000, help="fewest neighbours of a rating; below, the baseline", search=(1, 10))
+    ] = 1
     min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
     shrinkage: Annotated[
         float, Range(0, help="trust in pairs that share little: s n / (n + shrinkage)", search=(0, 200))
