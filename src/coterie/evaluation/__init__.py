@@ -3,6 +3,7 @@
 from coterie.evaluation.evaluate import Answers, answer, relevance_threshold
 from coterie.evaluation.leaderboard import Leaderboard, compare
 from coterie.evaluation.metrics import METRICS, parse
+from coterie.evaluation.search import Search, tune
 from coterie.evaluation.splits import SPLITS, Split, leave_k_out, split, split_at_random, split_by_time
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "SPLITS",
     "Answers",
     "Leaderboard",
+    "Search",
     "Split",
     "answer",
     "compare",
@@ -19,4 +21,5 @@ __all__ = [
     "split",
     "split_at_random",
     "split_by_time",
+    "tune",
 ]

@@ -194,9 +194,28 @@ def _check_share(test_share: float) -> None:
         raise ParameterError(f"test_share must lie between 0 and 1, not {test_share!r}; 0.2 tests on a fifth")
 
 
+def refuse_foreign(split: Split, x: Interactions) -> None:
+    """Raise `DataError` where a split has ratings that `x` lacks: it was cut from other data, or from more."""
+    if split.train.users != x.users or split.train.items != x.items:
+        raise DataError("the split has other users or items than the data; cut it from these data")
+    known = _pairs(x)
+    for part in (split.train, split.test, split.profiles):
+        theirs = _pairs(part)
+        foreign = int(np.count_nonzero(~np.isin(theirs, known, assume_unique=True)))
+        if foreign:
+            raise DataError(
+                f"the split has {foreign:,} ratings that the data lack; cut it from these data, and nothing else"
+            )
+
+
+def _pairs(x: Interactions) -> Array:
+    """The (user, item) pairs as single numbers, increasing."""
+    return np.asarray(x.user_index.astype(np.int64) * x.n_items + x.indices)
+
+
 def _refuse_overlap(train: Interactions, test: Interactions) -> None:
     """Both parts are sorted by (user, item), so their pairs as single numbers are sorted too."""
-    ours, theirs = (p.user_index.astype(np.int64) * p.n_items + p.indices for p in (train, test))
+    ours, theirs = _pairs(train), _pairs(test)
     if not len(ours) or not len(theirs):
         return
     place = np.minimum(np.searchsorted(ours, theirs), len(ours) - 1)

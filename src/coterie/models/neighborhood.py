@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 SimilarityName = Literal["jaccard", "cosine", "pearson", "manhattan", "euclidean", "chebyshev"]
 Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline"]
-AggregationParameter = Annotated[Aggregation, Range(help="how neighbours' ratings make a predicted rating")]
+AggregationParameter = Annotated[
+    Aggregation, Range(help="how neighbours' ratings make a predicted rating", bears_on="ratings")
+]
 
 
 @hyper_parameters
@@ -66,7 +68,8 @@ class NeighborhoodModel(Recommender):
         Reading, Range(help="which definition of the measure (see coterie.similarity)", search=False)
     ] = "table"
     min_neighbors: Annotated[
-        int, Range(1, 1000, help="fewest neighbours of a rating; below, the baseline", search=(1, 10))
+        int,
+        Range(1, 1000, help="fewest neighbours of a rating; below, the baseline", search=(1, 10), bears_on="ratings"),
     ] = 1
     min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
     shrinkage: Annotated[
@@ -74,7 +77,9 @@ class NeighborhoodModel(Recommender):
     ] = 0.0
     absolute: Annotated[bool, Range(help="nearest by |similarity|, so that opposites count too")] = False
     weighting: Annotated[Weighting, Range(help="term weighting of the data before comparing")] = "none"
-    normalize: Annotated[bool, Range(help="ranking: divide by the sum of the neighbours' similarities")] = False
+    normalize: Annotated[
+        bool, Range(help="ranking: divide by the sum of the neighbours' similarities", bears_on="lists")
+    ] = False
 
     @property
     def measure(self) -> Measure:

@@ -27,6 +27,7 @@ class Range:
 
     `low` and `high` may be None for no bound. Parameters of type Literal need only `help`. Without `search` a tuner
     leaves numbers at their defaults and tries all choices and flags; with ``search=False`` it leaves these alone too.
+    `bears_on` says what alone a parameter makes a difference to, where it does not to everything.
     """
 
     low: float | None = None
@@ -34,6 +35,7 @@ class Range:
     help: str = ""
     search: tuple[float, float] | Literal[False] | None = None
     log: bool = False
+    bears_on: Literal["ratings", "lists"] | None = None
 
 
 @dataclass(frozen=True)
