@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from coterie.data.readers import load as load
     from coterie.data.vocabulary import Vocabulary as Vocabulary
     from coterie.evaluation.leaderboard import compare as compare
+    from coterie.evaluation.search import tune as tune
     from coterie.models.als import ALS as ALS
     from coterie.models.base import Recommender as Recommender
     from coterie.models.baselines import BiasBaseline as BiasBaseline
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from coterie.models.biased_mf import BiasedMF as BiasedMF
     from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
+    from coterie.models.config import load_config as load_config
     from coterie.models.ease import EASE as EASE
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
@@ -74,7 +76,9 @@ _PUBLIC = {
     "CoClustering": "coterie.models.co_clustering",
     "Reranked": "coterie.models.reranking",
     "load_model": "coterie.models.registry",
+    "load_config": "coterie.models.config",
     "compare": "coterie.evaluation.leaderboard",
+    "tune": "coterie.evaluation.search",
 }
 _MODULES = ("similarity", "evaluation", "explore", "errors")
 

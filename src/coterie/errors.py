@@ -53,5 +53,9 @@ class DivergenceError(CoterieError, ArithmeticError):
     """Learning led to numbers that are not finite, or to equations without a solution."""
 
 
+class SearchError(CoterieError, RuntimeError):
+    """A search for hyper-parameters ended without any."""
+
+
 class DataWarning(UserWarning):
     """Data was loaded, but something about it was counted and put right; the message says what."""

@@ -14,7 +14,7 @@ import pytest
 from coterie.errors import ArtifactError, CapabilityError
 from coterie.models.registry import MODELS, model_class
 from coterie.models.training import Sweep, Training
-from tests.contract.cases import CASES, Case, label, make, state, world
+from tests.contract.cases import CASES, Case, catalog, label, make, state, world
 
 SWEEPING = [case for case in CASES if model_class(case[0]).learns_in_sweeps]
 each_sweeping = pytest.mark.parametrize("case", SWEEPING, ids=label)
@@ -108,6 +108,27 @@ def test_a_fit_cut_off_goes_on_to_the_same_bytes(case: Case, tmp_path: Path, mon
     assert state(make(case).fit(world(), checkpoint=folder)) == state(resumed)  # nothing was left to do
 
 
+@each_sweeping
+def test_the_model_can_be_watched_and_ended_between_sweeps(case: Case) -> None:
+    seen: dict[int, Any] = {}
+
+    def look(done: int, total: int, so_far: Any) -> bool:
+        assert done <= total
+        if done in (1, 3):
+            seen[done] = so_far()
+        return False
+
+    watched = make(case).fit(world(), catalog(), watch=look)
+    assert state(watched) == state(make(case).fit(world(), catalog()))
+    ended = make(case).fit(world(), catalog(), watch=lambda done, total, so_far: done == 3)
+    assert state(seen[3]) == state(ended) != state(seen[1])
+    assert len(seen[1].recommend(world().users.ids.tolist()))
+    if "n_iterations" in ended.parameters():  # which is to say that fewer sweeps are a shorter fit
+        short = make(case)
+        short.n_iterations = 3  # type: ignore[attr-defined]
+        assert state(short.fit(world(), catalog())) == state(ended)
+
+
 def test_what_a_killed_writer_left_is_no_checkpoint_and_foreign_files_are_refused_at_once(tmp_path: Path) -> None:
     left = tmp_path / "left" / "g-1-abcdef12"
     left.mkdir(parents=True)
@@ -134,7 +155,7 @@ def test_a_checkpoint_of_something_else_is_refused(case: Case, tmp_path: Path) -
 @pytest.mark.parametrize("name", [name for name in MODELS if not model_class(name).learns_in_sweeps])
 def test_models_that_learn_at_once_have_no_sweeps_to_watch(name: str, tmp_path: Path) -> None:
     model = model_class(name)()
-    for more in ({"validation": world()}, {"checkpoint": tmp_path / "checkpoint"}):
+    for more in ({"validation": world()}, {"checkpoint": tmp_path / "checkpoint"}, {"watch": lambda *_: False}):
         with pytest.raises(CapabilityError, match=f"{type(model).__name__} does not learn in sweeps"):
             model.fit(world(), **more)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())

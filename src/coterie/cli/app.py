@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import coterie
-from coterie.cli import compare, data, doctor, models, reproduce, similar
+from coterie.cli import compare, data, doctor, models, reproduce, similar, tune
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
@@ -22,8 +22,8 @@ from coterie.models.registry import MODELS
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
     "Look": [similar.similar],
-    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain, compare.compare],
-    "Check": [reproduce.reproduce],
+    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain],
+    "Choose": [compare.compare, tune.tune, reproduce.reproduce],
 }
 # Errors leave with 1, usage errors with 2 (typer's choice).
 _FAILED = 1
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if _command(given) == "compare":
             given = compare.with_options_attached(given)
+        elif _command(given) == "fit":
+            given = models.with_model_of_config(given)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
             warnings.showwarning = partial(_show_warning, given)
@@ -111,7 +113,7 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
         model = _model(arguments) if any(map(takes_model, named)) else None
         if model is not None:
             message += f"; options of {model}: {flags(model) or 'none'}"
-        elif _command(arguments) == "fit":
+        elif _command(arguments) in ("fit", "tune"):
             message += f"; which there are depends on the model: {', '.join(MODELS)}"
     context = getattr(error, "ctx", None)
     return message if context is None or not message else f"{message} (see `{context.command_path} --help`)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -30,6 +31,7 @@ from coterie.cli.output import (
     stdout,
     working,
 )
+from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     import polars as pl
@@ -74,17 +76,27 @@ def fit(
             metavar="FOLDER", help="Keep every sweep here, and go on from it where an earlier fit was cut off."
         ),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Model and options from `coterie tune --config`; MODEL may be left out, options win."
+        ),
+    ] = None,
 ) -> int:
     """Fit a model and keep it in a folder, for `--model FOLDER`.
 
     Ctrl-C ends a model that learns in sweeps after the running one, keeps what was learned by then, and exits with 130.
     """
     from coterie.cli.sources import fit_to
-    from coterie.models.registry import model_class
+    from coterie.models.config import read_config
 
+    named, values = (model.model, {}) if config is None else read_config(config)
+    if named != model.model:
+        raise UsageError(f"{config} is about {named}, not {model.model}; leave out {model.model}")
+    values |= settings(model.model, model.hyper_parameters)
     dataset = data.load()
     start = time.perf_counter()
-    fitted = model_class(model.model)(**settings(model.model, model.hyper_parameters))
+    fitted = model_class(model.model)(**values)
     interrupted = False
     try:
         fit_to(fitted, dataset, checkpoint)
@@ -103,6 +115,22 @@ def fit(
     text = f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s{how} and saved to {folder}"
     out.show({**_about(fitted), **about, "sweeps": done}, cell(text))
     return INTERRUPTED if interrupted else 0
+
+
+def with_model_of_config(arguments: Sequence[str]) -> list[str]:
+    """The command line with the model that ``--config FILE`` is about, where it names none."""
+    given = list(arguments)
+    for place, word in enumerate(given):
+        option, equals, path = word.partition("=")
+        if option == "--config" and not any(text in MODELS for text in given):
+            from coterie.models.config import read_config
+
+            if not equals and place + 1 == len(given):
+                break  # typer says what is missing
+            name, _ = read_config(path if equals else given[place + 1])
+            given.insert(given.index("fit") + 1, name)
+            break
+    return given
 
 
 def _sweeps_done(model: Recommender, done: int | None) -> str:

@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     from coterie.models.parameters import Parameter
 
 
+# The argument through which typer says what was typed.
+_CONTEXT = "typer_context"
+
+
 class HyperParameters(dict[str, str | bool]):
     """Hyper-parameters as typed, by name (a flag as True or False); which there are depends on the model."""
 
 
 def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callable[..., Any]:
-    """`command` with its option groups replaced by their fields, and with the options of `model`."""
+    """`command` with its option groups replaced by their fields, and with the options of `model`.
+
+    Of the model's options the command gets those that were typed.
+    """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if is_dataclass(hint)}
     own = model_class(model).parameters() if model is not None and takes_model(command) else {}
@@ -41,10 +48,16 @@ def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callab
             spelled += _fields(groups[name], own, f"Options of {model}")
         else:
             spelled.append(parameter.replace(annotation=hints[name], kind=parameter.KEYWORD_ONLY))
+    if takes_model(command):
+        spelled.append(_option(_CONTEXT, typer.Context, MISSING))
 
     @wraps(command)
     def gathered(**given: Any) -> Any:
-        hyper_parameters = HyperParameters({p: given.pop(p) for p in own if p in given})
+        context: typer.Context | None = given.pop(_CONTEXT, None)
+        values = {p: given.pop(p) for p in own if p in given}
+        hyper_parameters = HyperParameters(
+            {p: v for p, v in values.items() if context is None or _typed_in(context, p)}
+        )
         for name, group in groups.items():
             values = {f.name: given.pop(f.name) for f in fields(group) if f.name in given}
             if "hyper_parameters" in {f.name for f in fields(group)}:
@@ -55,6 +68,11 @@ def spelled_out(command: Callable[..., Any], model: str | None = None) -> Callab
     gathered.__signature__ = inspect.Signature(spelled)  # type: ignore[attr-defined]
     gathered.__annotations__ = {parameter.name: parameter.annotation for parameter in spelled}
     return gathered
+
+
+def _typed_in(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
 
 
 def takes_model(command: Callable[..., Any]) -> bool:
@@ -91,9 +109,7 @@ class ModelArgument:
 
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL", help=f"One of {', '.join(MODELS)}. `coterie fit MODEL --help` lists its options."
-        ),
+        typer.Argument(metavar="MODEL", help=f"One of {', '.join(MODELS)}. With MODEL, --help also lists its options."),
     ]
     hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
 
@@ -163,7 +179,7 @@ def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:
 
 def model_named_in(arguments: Sequence[str]) -> str | None:
     """The registered model whose options a command line may use."""
-    if "fit" in arguments[:1]:
+    if arguments[:1] in (["fit"], ["tune"]):
         return next((text for text in arguments if text in MODELS), None)
     named: str = ModelOptions.model
     for before, text in zip(["", *arguments], arguments, strict=False):
@@ -333,6 +349,21 @@ class NewDataArgument(DataOptions):
     """Ratings that are new; which is for the caller to say."""
 
     data: Annotated[str, typer.Argument(metavar="DATA", help=_DATA_HELP)] = field()
+
+
+def as_words(options: DataOptions) -> list[str]:
+    """What to type for these options after `coterie fit MODEL`: the data, then what is not as by default."""
+    words, usual = [options.data], DataOptions()
+    for f in fields(DataOptions):
+        value = getattr(options, f.name)
+        if f.name == "data" or value == getattr(usual, f.name) or value in (None, []):
+            continue
+        if value is True:
+            words.append(flag(f.name))
+            continue
+        for single in value if isinstance(value, list) else [value]:
+            words += [flag(f.name), single.strftime(_DATES[1]) if isinstance(single, datetime) else str(single)]
+    return words
 
 
 def as_options(text: str, options: Collection[str]) -> str:

@@ -5,6 +5,7 @@ from coterie.evaluation.groups import by_group, user_groups
 from coterie.evaluation.leaderboard import Leaderboard, compare
 from coterie.evaluation.linter import Finding, check_folds, check_validation, lint, lint_split
 from coterie.evaluation.metrics import METRICS, parse
+from coterie.evaluation.search import Search, tune
 from coterie.evaluation.splits import (
     SPLITS,
     Split,
@@ -27,6 +28,7 @@ __all__ = [
     "Finding",
     "Leaderboard",
     "Questions",
+    "Search",
     "Split",
     "answer",
     "ask",
@@ -47,5 +49,6 @@ __all__ = [
     "split_each_user",
     "split_items",
     "split_users",
+    "tune",
     "user_groups",
 ]

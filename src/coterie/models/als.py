@@ -76,10 +76,19 @@ class ALS(FactorModel):
     learns_in_sweeps = True
     n_factors: Annotated[int, Range(1, 4096, help="factors of each user and item", search=(8, 128), log=True)] = 32
     regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-3, 1), log=True)] = 0.08
-    count_weighted: Annotated[bool, Range(help="λ counts once for every rating (Zhou et al.), not once a row")] = True
+    count_weighted: Annotated[
+        bool, Range(help="λ counts once for every rating (Zhou et al.), not once a row", search=False)
+    ] = True
     biases: Annotated[bool, Range(help="also a mean, and a bias for each user and item")] = True
     init_scale: Annotated[
-        float, Range(1e-9, 10, help="σ, spread of the first factors; small ones grow slowly, best ones first")
+        float,
+        Range(
+            1e-9,
+            10,
+            help="σ, spread of the first factors; small ones grow slowly, best ones first",
+            search=(1e-3, 1),
+            log=True,
+        ),
     ] = 0.01
     n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over items and users", search=(5, 40))] = 15
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0

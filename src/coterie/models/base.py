@@ -20,7 +20,7 @@ from coterie.models.explanation import Explanation
 from coterie.models.parameters import Parameter, parameters_of
 from coterie.models.profiles import Profile, entry_rows, profile_row, profile_rows
 from coterie.models.tables import Top, check_length, id_list, named, owned, ranked
-from coterie.models.training import Predict, Sweep, Training
+from coterie.models.training import Predict, Sweep, Training, Watch
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -39,8 +39,10 @@ class Recommender(ABC):
     A subclass is a dataclass whose fields are its hyper-parameters (`parameters.Range` gives their
     ranges and help); it writes `_fit` and `_score`, and where it can `_explain` and `_similarities`.
     What `_fit` learns is stored in attributes that end in ``_``. A model that iterates sets `learns_in_sweeps` and
-    loops over `_sweeps`; one that can take in new ratings writes `_update`, and where that ends as a fit to all
-    of them would, up to rounding, it sets `update_equals_refit`.
+    loops over `_sweeps`: `n_iterations` times where a sweep does not depend on how many there are to be, so that a fit
+    that ends early is one with fewer sweeps, and `n_epochs` times where it does, as with a learning rate that falls.
+    One that can take in new ratings writes `_update`, and where that ends as a fit to all of them would, up to
+    rounding, it sets `update_equals_refit`.
 
     Attributes
     ----------
@@ -118,6 +120,7 @@ class Recommender(ABC):
         *,
         validation: Interactions | None = None,
         checkpoint: str | PathLike[str] | None = None,
+        watch: Watch | None = None,
     ) -> Self:
         """Learn from `train`; a second call starts afresh.
 
@@ -134,13 +137,18 @@ class Recommender(ABC):
         checkpoint : path or None
             A folder to which each sweep is written. A fit that was cut off goes on from there when it is called
             again in the same way, with the same result, bit for bit.
+        watch : callable or None
+            Called after each sweep as ``watch(done, total, so_far)``; ``so_far()`` is the model of the sweeps done,
+            fitted and the caller's own, at the cost of what the model does before and after its sweeps. What it
+            returns is whether to end here; the model is then that of the sweeps done.
 
         Raises
         ------
         ParameterError
             A hyper-parameter is out of its range.
         CapabilityError
-            `validation` or `checkpoint` with a model that does not learn in sweeps, or predicts no ratings.
+            `validation`, `checkpoint` or `watch` with a model that does not learn in sweeps, or `validation` with one
+            that predicts no ratings.
         DivergenceError
             Learning led nowhere.
         """
@@ -150,12 +158,13 @@ class Recommender(ABC):
                 "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
             )
         self._check_parameters()
-        if not self.learns_in_sweeps and (validation is not None or checkpoint is not None):
-            given = "validation" if validation is not None else "checkpoint"
+        extras = {"validation": validation, "checkpoint": checkpoint, "watch": watch}
+        given = next((name for name, value in extras.items() if value is not None), None)
+        if given is not None and not self.learns_in_sweeps:
             raise CapabilityError(f"{type(self).__name__} does not learn in sweeps; call fit without {given}")
         for learned in vars(self).keys() - self.parameters().keys():  # and what was worked out from it
             delattr(self, learned)
-        self._training = training = Training(train, validation, checkpoint)
+        self._training = training = Training(train, catalog, validation, checkpoint, watch)
         try:
             self._fit(train, catalog)
         finally:

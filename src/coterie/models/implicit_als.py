@@ -94,10 +94,10 @@ class ImplicitALS(FactorModel):
     regularization_exponent: Annotated[
         float, Range(0, 2, help="ν: 0 for λ alike for all, 1 for λ times frequency", search=(0, 1))
     ] = 1.0
-    loss: Annotated[Literal["ials++", "original"], Range(help="how pairs are weighted")] = "ials++"
-    solver: Annotated[Literal["cholesky", "cg", "ials++"], Range(help="how the equations of each row are solved")] = (
-        "cholesky"
-    )
+    loss: Annotated[Literal["ials++", "original"], Range(help="how pairs are weighted", search=False)] = "ials++"
+    solver: Annotated[
+        Literal["cholesky", "cg", "ials++"], Range(help="how the equations of each row are solved", search=False)
+    ] = "cholesky"
     cg_steps: Annotated[int, Range(1, 1000, help="steps of conjugate gradients a row (cg)")] = 3
     block_size: Annotated[int, Range(1, 4096, help="factors solved together (ials++), up to whole vectors")] = 64
     init_scale: Annotated[float, Range(0, help="σ, spread of the first factors")] = 0.1

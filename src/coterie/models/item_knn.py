@@ -79,7 +79,11 @@ class ItemKNN(NeighborhoodModel):
     model_size: Annotated[
         int,
         Range(
-            1, 100_000, help="similar items kept per item; ratings look for neighbours among them", search=(50, 1000)
+            1,
+            100_000,
+            help="similar items kept per item; ratings look for neighbours among them",
+            search=(50, 1000),
+            bears_on="ratings",
         ),
     ] = 500
 

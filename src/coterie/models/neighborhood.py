@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 SimilarityName = Literal["jaccard", "cosine", "pearson", "manhattan", "euclidean", "chebyshev"]
 Aggregation = Literal["mean", "weighted", "centered", "zscore", "baseline"]
-AggregationParameter = Annotated[Aggregation, Range(help="how neighbours' ratings make a predicted rating")]
+AggregationParameter = Annotated[
+    Aggregation, Range(help="how neighbours' ratings make a predicted rating", bears_on="ratings")
+]
 
 
 @hyper_parameters
@@ -59,17 +61,25 @@ class NeighborhoodModel(Recommender):
     n_neighbors: Annotated[int, Range(1, 100_000, help="most neighbours used", search=(5, 200), log=True)] = 50
     aggregation: AggregationParameter = "weighted"
     ranking: Annotated[
-        Literal["sum", "rating"], Range(help="what ranks items: sums over neighbours, or predicted ratings")
+        Literal["sum", "rating"],
+        Range(help="what ranks items: sums over neighbours, or predicted ratings", search=False),
     ] = "sum"
-    reading: Annotated[Reading, Range(help="which definition of the measure (see coterie.similarity)")] = "table"
-    min_neighbors: Annotated[int, Range(1, 1000, help="fewest neighbours of a rating; below, the baseline")] = 1
+    reading: Annotated[
+        Reading, Range(help="which definition of the measure (see coterie.similarity)", search=False)
+    ] = "table"
+    min_neighbors: Annotated[
+        int,
+        Range(1, 1000, help="fewest neighbours of a rating; below, the baseline", search=(1, 10), bears_on="ratings"),
+    ] = 1
     min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
     shrinkage: Annotated[
         float, Range(0, help="trust in pairs that share little: s n / (n + shrinkage)", search=(0, 200))
     ] = 0.0
     absolute: Annotated[bool, Range(help="nearest by |similarity|, so that opposites count too")] = False
     weighting: Annotated[Weighting, Range(help="term weighting of the data before comparing")] = "none"
-    normalize: Annotated[bool, Range(help="ranking: divide by the sum of the neighbours' similarities")] = False
+    normalize: Annotated[
+        bool, Range(help="ranking: divide by the sum of the neighbours' similarities", bears_on="lists")
+    ] = False
 
     @property
     def measure(self) -> Measure:

@@ -89,7 +89,9 @@ class NMF(FactorModel):
     ] = 16
     reading: Annotated[Literal["observed", "zeros"], Range(help="what the unrated are: nothing, or zeros")] = "observed"
     regularization: Annotated[float, Range(0, help="λ, pulls factors to 0", search=(1e-3, 1), log=True)] = 0.1
-    solver: Annotated[Literal["hals", "multiplicative"], Range(help="how a sweep brings factors closer")] = "hals"
+    solver: Annotated[
+        Literal["hals", "multiplicative"], Range(help="how a sweep brings factors closer", search=False)
+    ] = "hals"
     n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over users and items", search=(10, 100))] = 30
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
 

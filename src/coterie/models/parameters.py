@@ -25,14 +25,17 @@ T = TypeVar("T")
 class Range:
     """Closed range and help of a parameter; `search` is where a tuner looks, `log` how.
 
-    `low` and `high` may be None for no bound. Parameters of type Literal need only `help`.
+    `low` and `high` may be None for no bound. Parameters of type Literal need only `help`. Without `search` a tuner
+    leaves numbers at their defaults and tries all choices and flags; with ``search=False`` it leaves these alone too.
+    `bears_on` says what alone a parameter makes a difference to, where it does not to everything.
     """
 
     low: float | None = None
     high: float | None = None
     help: str = ""
-    search: tuple[float, float] | None = None
+    search: tuple[float, float] | Literal[False] | None = None
     log: bool = False
+    bears_on: Literal["ratings", "lists"] | None = None
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,9 @@ class SlopeOne(Recommender):
     variant: Annotated[
         Literal["weighted", "plain"], Range(help="whether a deviation counts by how many people it rests on")
     ] = "weighted"
-    min_support: Annotated[int, Range(1, 10_000, help="fewest people who rated both items of a pair")] = 1
+    min_support: Annotated[
+        int, Range(1, 10_000, help="fewest people who rated both items of a pair", search=(1, 10))
+    ] = 1
 
     # ---- learning ----------------------------------------------------------------------------------
 

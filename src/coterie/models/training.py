@@ -7,6 +7,9 @@ A model writes a plain loop::
         sweep.objective = ...
 
 and everything around it happens here, once.
+
+A watcher may look at the model between sweeps: `model_so_far` runs what a model does before and after its loop on a
+copy, with the arrays as they are now in place of sweeps. So every model that can be interrupted can be watched.
 """
 
 from __future__ import annotations
@@ -16,12 +19,14 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.errors import ArtifactError, CapabilityError, DivergenceError
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 #: Ratings (n,) predicted for users (n,) and items (n,), by row number, in the middle of learning.
 Predict = Callable[[Array, Array], Array]
+#: Told after each sweep how many are done, how many there are to be, and what gives the model of those done; says
+#: whether that is enough.
+Watch = Callable[[int, int, Callable[[], "Recommender"]], bool]
 
 KIND = "coterie-checkpoint"
 
@@ -71,9 +79,15 @@ class Training:
     """
 
     def __init__(
-        self, train: Interactions, validation: Interactions | None, checkpoint: str | os.PathLike[str] | None
+        self,
+        train: Interactions,
+        catalog: Catalog | None = None,
+        validation: Interactions | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        watch: Watch | None = None,
     ) -> None:
-        self.train, self.validation, self.checkpoint = train, validation, checkpoint
+        self.train, self.catalog, self.validation, self.checkpoint = train, catalog, validation, checkpoint
+        self.watch = watch
         self.interrupted = False
         self._earlier: Any = None
 
@@ -101,10 +115,29 @@ class Training:
                 if self.checkpoint is not None:
                     write_folder(self.checkpoint, KIND, self._about(model, done), arrays)
                 advance(1, _account(number, total, objectives[number], errors[number]))
+                if self.watch is not None and self.watch(
+                    done,
+                    total,
+                    lambda n=done: self.model_so_far(model, keep, objectives[:n]),  # type: ignore[misc]
+                ):
+                    break
         if np.isfinite(objectives[:done]).any():
             model.objective_ = objectives[:done]  # type: ignore[attr-defined]
         if judge is not None:
             model.held_out_rmse_ = errors[:done]  # type: ignore[attr-defined]
+
+    def model_so_far(self, model: Recommender, keep: Mapping[str, Array], objectives: Array) -> Recommender:
+        """A fitted model of its own: what `model` would be, were it interrupted now."""
+        other = copy(model)
+        for learned in vars(other).keys() - other.parameters().keys():
+            delattr(other, learned)
+        other._training = _Standstill(self.train, keep, objectives)
+        try:
+            other._fit(self.train, self.catalog)
+        finally:
+            del other._training
+        other.train_, other.catalog_ = self.train, self.catalog
+        return other
 
     # ---- held-out ratings --------------------------------------------------------------------------
 
@@ -181,6 +214,23 @@ class Training:
         if self._earlier is not None:
             signal.signal(signal.SIGINT, self._earlier)
             self._earlier = None
+
+
+class _Standstill(Training):
+    """No sweeps, but what those of another training have come to."""
+
+    def __init__(self, train: Interactions, reached: Mapping[str, Array], objectives: Array) -> None:
+        super().__init__(train)
+        self._reached, self._objectives = reached, objectives
+
+    def sweeps(
+        self, model: Recommender, total: int, keep: Mapping[str, Array], predict: Predict | None
+    ) -> Iterator[Sweep]:
+        for name, array in keep.items():
+            array[...] = self._reached[name]
+        if np.isfinite(self._objectives).any():
+            model.objective_ = self._objectives.copy()  # type: ignore[attr-defined]
+        return iter(())
 
 
 def _check(sweep: Sweep, model: Recommender) -> None:

@@ -1,0 +1,129 @@
+"""Searching from the command line, and fitting what was found."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import coterie as ct
+from coterie.cli.options import DataOptions, as_words
+from coterie.cli.tune import _seconds
+from coterie.errors import ParameterError
+from tests.cli.conftest import Run
+
+OPTIONS = ["--split", "random", "--metric", "ndcg@5", "--trials", "5", "--seed", "3"]
+
+
+def test_tune_is_the_library_s(run: Run, movies: Path) -> None:
+    document = run("tune", "rp3beta", "-d", movies, *OPTIONS, "--json").document
+    options: Any = {"metric": "ndcg@5", "n_trials": 5, "split": "random", "random_state": 3, "progress": False}
+    found = ct.tune("rp3beta", ct.load(movies), **options)
+    assert document["parameters"] == found.parameters
+    assert (document["value"], document["default_value"]) == (found.value, found.default_value)
+    assert [line["value"] for line in document["trials_done"]] == found.trials["value"].to_list()
+
+
+def test_the_command_line_that_is_shown_fits_what_was_found(
+    run: Run, movies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    data = ["-d", movies, "--min-user-ratings", "3", "--genre", "Drama"]
+    shown = run("tune", "item-knn", *data, *OPTIONS, "--normalize", "--config", "best.toml", "--similarity", "jaccard")
+    assert shown.status == 0 and shown.err == ""
+    *text, command = shown.out.splitlines()
+    assert max(map(len, text)) <= 80
+    assert run(*shlex.split(command)[1:]).status == 0
+    fitted = ct.load_model(tmp_path / "item-knn-tuned")
+    wanted = ct.load_config("best.toml")
+    assert type(fitted) is type(wanted)
+    assert {name: getattr(fitted, name) for name in fitted.parameters()} == {
+        name: getattr(wanted, name) for name in wanted.parameters()
+    }
+    assert fitted.train_.nnz == ct.load(movies).filter(genres=["Drama"], min_user_ratings=3).interactions.nnz
+    fit = run("fit", movies, "--config", "best.toml", "-o", "again", "--json").document
+    assert fit["hyper_parameters"] == {name: getattr(wanted, name) for name in wanted.parameters()}
+
+
+def test_own_options_of_the_model_are_not_searched(run: Run, movies: Path) -> None:
+    given = ["--n-factors", "64", "--no-biases"]  # the first as by default
+    document = run("tune", "bpr", "-d", movies, *OPTIONS, *given, "--n-epochs", "3", "--json").document
+    assert document["fixed"] == {"n_factors": 64, "biases": False, "n_epochs": 3}
+    assert document["searched"] == ["learning_rate", "regularization", "negatives"]
+    shown = run("tune", "bpr", "-d", movies, *OPTIONS, *given, "--n-epochs", "3").out
+    assert "n_factors=64" in shown and "--no-biases" in shown
+
+
+def test_options_win_over_a_configuration(run: Run, movies: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('model = "als"\n[parameters]\nn_factors = 3\nbiases = false\n')
+    config = f"--config={tmp_path / 'c.toml'}"
+    fitted = run("fit", "als", movies, config, "-o", tmp_path / "m", "--n-factors", "2", "--json").document
+    assert (fitted["hyper_parameters"]["n_factors"], fitted["hyper_parameters"]["biases"]) == (2, False)
+    wrong = run("fit", "bpr", movies, config, "-o", tmp_path / "m")
+    assert wrong.status == 2 and "is about als, not bpr" in wrong.err
+    absent = run("fit", movies, "--config", tmp_path / "none.toml", "-o", tmp_path / "m")
+    assert absent.status == 1 and "there is no file" in absent.err
+
+
+def test_a_search_is_kept_and_goes_on(run: Run, movies: Path, tmp_path: Path) -> None:
+    kept = ["--storage", tmp_path / "kept", "--json"]
+    first = run("tune", "ease", "-d", movies, *OPTIONS, *kept).document
+    again = run("tune", "ease", "-d", movies, *OPTIONS, "--trials", "7", *kept).document
+    assert again["trials_done"][:5] == first["trials_done"] and again["trials"] == 7
+    other = run("tune", "ease", "-d", movies, *OPTIONS, "--metric", "recall@5", *kept)
+    assert other.status == 1 and other.err.count("\n") == 1 and "metric 'ndcg@5', and now 'recall@5'" in other.err
+
+
+def test_ctrl_c_shows_the_best_so_far(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fits = []
+    plain = ct.EASE._fit
+
+    def fit(self: Any, *args: Any) -> None:
+        fits.append(self)
+        if len(fits) == 3:
+            raise KeyboardInterrupt
+        plain(self, *args)
+
+    monkeypatch.setattr(ct.EASE, "_fit", fit)
+    answer = run("tune", "ease", "-d", movies, *OPTIONS, "--json")
+    assert answer.status == 130
+    assert answer.document["trials"] == 2 and answer.document["interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["tune"], 2, "MODEL"),
+        (["tune", "eese"], 1, "unknown model 'eese'"),
+        (["tune", "ease", "--n-factors", "3"], 2, "options of ease: --regularization"),
+        (["tune", "ease", "--budget", "soon"], 1, "--budget takes a time such as 90, 45s, 10m or 1h, not 'soon'"),
+        (["tune", "ease", "--metric", "rmse"], 1, "EASE predicts no ratings"),
+        (["tune", "ease", "--trials", "0"], 2, "--trials"),
+    ],
+)
+def test_an_error_is_one_line(run: Run, movies: Path, arguments: list[str], status: int, said: str) -> None:
+    answer = run(*arguments, "-d", movies)
+    assert (answer.status, answer.out) == (status, "")
+    assert answer.err.count("\n") == 1 and said in answer.err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90), ("45s", 45), ("10m", 600), ("1.5h", 5400), (" 2 m ", 120)])
+def test_times_are_read(text: str, seconds: float) -> None:
+    assert _seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "m", "-3", "0s", "1d", "10 minutes"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(ParameterError, match="--budget takes a time"):
+        _seconds(text)
+
+
+def test_data_options_are_typed_again_as_they_were() -> None:
+    assert as_words(DataOptions()) == ["movielens-sample"]
+    given = DataOptions("my file.csv", user="u", weight=["a=1", "b=2"], no_cache=True, min_user_ratings=4)
+    assert as_words(given) == [
+        "my file.csv", "--user", "u", "--weight", "a=1", "--weight", "b=2", "--no-cache", "--min-user-ratings", "4"
+    ]  # fmt: skip
