@@ -125,6 +125,11 @@ def split(x: Interactions, how: str | None = None, random_state: int = 0) -> Spl
     return split_by_time(x, test_share) if share[1] == "time" else split_at_random(x, test_share, random_state)
 
 
+def splits(x: Interactions, how: str | None = None, random_state: int = 0) -> list[Split]:
+    """The splits that a name stands for."""
+    return [split(x, how, random_state)]
+
+
 def split_by_time(x: Interactions, test_share: float = 0.2) -> Split:
     """Learn from the past, test on the future: one cut in time for everyone.
 

@@ -150,20 +150,23 @@ class Metric:
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric and, for lists, the length k at which they are cut."""
+    """A metric and, for lists, the length k at which they are cut and, where candidates are sampled, how many."""
 
     metric: Metric
     k: int | None
+    sampled: int | None = None
 
     @property
     def name(self) -> str:
-        """As `parse` reads it."""
-        return self.metric.name if self.k is None else f"{self.metric.name}@{self.k}"
+        """As `parse` reads it and, where candidates are sampled, a label that says so."""
+        name = self.metric.name if self.k is None else f"{self.metric.name}@{self.k}"
+        return name if self.sampled is None else f"{name} (sampled {self.sampled})"
 
     @property
     def title(self) -> str:
         """The name in words."""
-        return self.metric.title if self.k is None else f"{self.metric.title} of the first {self.k}"
+        title = self.metric.title if self.k is None else f"{self.metric.title} of the first {self.k}"
+        return title if self.sampled is None else f"{title} among {self.sampled} sampled candidates"
 
     def per_user(self, answer: Ranking | Predictions) -> PerUser:
         """The metric of every user; `ParameterError` for a metric of the whole catalogue."""
