@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coterie.data.interactions import Interactions as Interactions
     from coterie.data.readers import load as load
     from coterie.data.vocabulary import Vocabulary as Vocabulary
-    from coterie.evaluation.leaderboard import compare as compare
+    from coterie.evaluation.comparison import compare as compare
     from coterie.models.als import ALS as ALS
     from coterie.models.base import Recommender as Recommender
     from coterie.models.baselines import BiasBaseline as BiasBaseline
@@ -72,7 +72,7 @@ _PUBLIC = {
     "SlopeOne": "coterie.models.slope_one",
     "CoClustering": "coterie.models.co_clustering",
     "load_model": "coterie.models.registry",
-    "compare": "coterie.evaluation.leaderboard",
+    "compare": "coterie.evaluation.comparison",
 }
 _MODULES = ("similarity", "evaluation", "explore", "errors")
 

@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from coterie.data.catalog import Catalog
-from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
+from coterie.evaluation.metrics.context import Context
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["rating", "ranking", "catalogue"]
-
-
-@dataclass(frozen=True)
-class Context:
-    """What is known about items and people apart from the answers: for metrics beyond accuracy.
-
-    Attributes
-    ----------
-    train : Interactions
-        What models learn from.
-    profiles : Interactions
-        What models are told of the people they are asked about.
-    catalog : Catalog or None
-    """
-
-    train: Interactions
-    profiles: Interactions
-    catalog: Catalog | None = None
-
-    @cached_property
-    def popularity(self) -> Array:
-        """The share of people who have rated each item in training, float64 (n_items,)."""
-        return np.asarray(self.train.item_counts / max(np.count_nonzero(self.train.user_counts), 1))
 
 
 @dataclass(frozen=True)
@@ -113,7 +89,16 @@ class Predictions:
 
 
 class PerUser(NamedTuple):
-    """A metric before averaging: ``values`` (n,) of each user and their ``weights`` (n,) in the mean."""
+    """A metric before averaging.
+
+    Attributes
+    ----------
+    values : float64 (n,) or (n, d)
+        Of each user. Where a metric is no mean over users, as R², d means from which it follows: see `Metric.finish`.
+    weights : float64 (n,)
+        In the mean; 0 for a user who has no value. Where all are 0, the model has none either. The values are finite
+        all the same.
+    """
 
     values: Array
     weights: Array
@@ -133,9 +118,13 @@ class Metric:
     variant : str
         Which of the formulas in use this is.
     finish : callable
-        Applied to the weighted mean over users, such as the root of RMSE.
+        Applied to the weighted mean over users: the root of RMSE, or what makes one number, float (...,), of d means,
+        float (..., d).
     cut : bool
         Whether lists are cut at some k; False for ratings, and for what is about all items.
+    needs : frozenset of str
+        What models are asked for only on request, ``"pairs"`` (the order of all pairs of items) and ``"deviations"``
+        (of predicted ratings), and what a catalog must have, ``"genres"`` and ``"genome"``.
     """
 
     name: str
@@ -146,11 +135,22 @@ class Metric:
     variant: str
     finish: Callable[[Array], Array] = np.asarray
     cut: bool = True
+    needs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A metric and, for lists, the length k at which they are cut and, where candidates are sampled, how many."""
+    """A metric and, for lists, the length k at which they are cut.
+
+    Attributes
+    ----------
+    metric : Metric
+    k : int or None
+        None for what is not cut.
+    sampled : int or None
+        Lists were not ranked among all items, but among so many sampled ones and the relevant ones: the name says so,
+        because such figures are no estimates of the exact ones (Krichene and Rendle 2020).
+    """
 
     metric: Metric
     k: int | None
@@ -158,15 +158,19 @@ class Measure:
 
     @property
     def name(self) -> str:
-        """As `parse` reads it and, where candidates are sampled, a label that says so."""
-        name = self.metric.name if self.k is None else f"{self.metric.name}@{self.k}"
+        """As `parse` reads it, where candidates are not sampled."""
+        if self.k is None:
+            return self.metric.name
+        name = f"{self.metric.name}@{self.k}"
         return name if self.sampled is None else f"{name} (sampled {self.sampled})"
 
     @property
     def title(self) -> str:
         """The name in words."""
-        title = self.metric.title if self.k is None else f"{self.metric.title} of the first {self.k}"
-        return title if self.sampled is None else f"{title} among {self.sampled} sampled candidates"
+        if self.k is None:
+            return self.metric.title
+        title = f"{self.metric.title} of the first {self.k}"
+        return title if self.sampled is None else f"{title}, ranked among {self.sampled:,} sampled items only"
 
     def per_user(self, answer: Ranking | Predictions) -> PerUser:
         """The metric of every user; `ParameterError` for a metric of the whole catalogue."""
@@ -176,11 +180,17 @@ class Measure:
         return found
 
     def value(self, answer: Ranking | Predictions) -> float:
-        """The metric over all users."""
+        """The metric over all users; NaN where there is none, as of deviations that a model does not have."""
         if self.metric.kind == "catalogue":
             return float(self._call(answer))
-        values, weights = self.per_user(answer)
-        return float(self.metric.finish(np.average(values, weights=weights)))
+        return self.over(self.per_user(answer))
+
+    def over(self, per_user: PerUser) -> float:
+        """The metric over some users; NaN where none of them has a value."""
+        values, weights = per_user
+        if not weights.any():
+            return math.nan
+        return float(self.metric.finish(np.average(values, axis=0, weights=weights)))
 
     def _call(self, answer: Ranking | Predictions) -> Any:
         return self.metric.function(answer) if self.k is None else self.metric.function(answer, self.k)

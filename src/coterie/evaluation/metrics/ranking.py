@@ -1,18 +1,40 @@
 r"""Metrics of ranked lists, exact over all items, one value a user, averaged over users with equal weight.
 
-:math:`h_{uj}` is 1 where the item at place j of user u's list is relevant and 0 elsewhere (also beyond
-the end of a short list), :math:`n_u \ge 1` the number of u's relevant test items. Libraries differ:
+:math:`h_{uj}` is 1 where the item at place j of user u's list is relevant and 0 elsewhere (also beyond the end of a
+short list), :math:`n_u \ge 1` the number of u's relevant test items. Lists have the larger score first; of equal scores
+the item with the smaller row number is first. Libraries mean different things by the same name:
 
-=========  ============================================  =================================================
-metric     here                                          elsewhere
-=========  ============================================  =================================================
-precision  divided by k, also for short lists            some divide by the length of the list
-recall     divided by :math:`n_u`                        Liang et al. 2018 divide by :math:`\min(k, n_u)`
-ndcg       binary gain, ideal list cut at k              some leave the ideal list uncut
-map        divided by :math:`\min(k, n_u)`               some divide by :math:`n_u` or by the hits
-mrr        first hit within k, else 0                    some look through the whole list
-hit_rate   1 where any of the first k is a hit           the same as recall where one item is held out
-=========  ============================================  =================================================
+=============  ===================================  ==================================================================
+metric         here                                 elsewhere
+=============  ===================================  ==================================================================
+precision      divided by k, also for short lists   so ranx, RecTools, RecBole, Recommenders, TorchMetrics; LensKit by
+                                                    the length of the list; implicit pools: all hits over all
+                                                    :math:`\min(k, n_u)`
+recall         divided by :math:`n_u`               so ranx, RecTools, RecBole, Recommenders, Elliot
+recall_capped  divided by :math:`\min(k, n_u)`      so Liang et al. 2018, and LensKit's ``Recall``; RecTools calls it
+                                                    ``Precision(r_precision=True)``
+ndcg           binary gain, ideal list cut at k     so ranx, RecBole, Recommenders, LensKit, implicit; Elliot with
+                                                    graded gain; RecTools with an ideal list of k hits also where
+                                                    :math:`n_u < k`, unless ``divide_by_achievable``; TorchMetrics
+                                                    averages over the orders of equal scores
+ndcg_full      binary gain, ideal list of all       so LensKit's first ``topn.ndcg``, which knew no k
+               :math:`n_u`
+map            divided by :math:`\min(k, n_u)`      so implicit, RecBole, Recommenders' ``map_at_k``; LensKit with the
+                                                    length of the list for k
+map_full       divided by :math:`n_u`               so ranx, RecTools, Recommenders' ``map``; TorchMetrics divides by
+                                                    the hits; Elliot's MAP is the mean of the precisions at all places
+                                                    from 1 to k, hit or not
+mrr            first hit within k, else 0           so ranx, RecBole
+hit_rate       1 where any of the first k is a hit  so ranx, RecBole; the same as recall where one item is held out
+r_precision    hits among the first                 so Recommenders; the same as ranx's in lists of k, for which alone
+               :math:`\min(k, n_u)`, divided by     k matters
+               :math:`n_u`
+auc            over all unseen items, ties half,    RecBole's ``AUC`` ranks all users' pairs together, its ``GAUC``
+               users equal                          weighs users by :math:`n_u`; implicit's ``AUC_at_k`` takes what
+                                                    is below the list to be in random order
+=============  ===================================  ==================================================================
+
+("Recommenders" is that of the Recommenders team, formerly Microsoft Recommenders.)
 """
 
 from __future__ import annotations
@@ -45,20 +67,60 @@ def recall(ranking: Ranking, k: int) -> PerUser:
     return _equal(ranking.hits[:, :k].sum(axis=1) / ranking.n_relevant)
 
 
+def recall_capped(ranking: Ranking, k: int) -> PerUser:
+    r"""Share of what a list of k can have: :math:`\frac{1}{\min(k, n_u)} \sum_{j \le k} h_{uj}` (Liang et al. 2018)."""
+    return _equal(ranking.hits[:, :k].sum(axis=1) / np.minimum(ranking.n_relevant, k))
+
+
+def r_precision(ranking: Ranking, k: int) -> PerUser:
+    r"""Precision at the place :math:`n_u`, in lists cut at k: :math:`\frac{1}{n_u} \sum_{j \le \min(k, n_u)} h_{uj}`.
+
+    Where :math:`n_u > k` it cannot reach 1: choose k as large as anybody's number of relevant items.
+    """
+    hits = ranking.hits[:, :k]
+    near = np.arange(hits.shape[1]) < ranking.n_relevant[:, None]
+    return _equal((hits & near).sum(axis=1) / ranking.n_relevant)
+
+
 def ndcg(ranking: Ranking, k: int) -> PerUser:
     r"""Normalised discounted cumulative gain with binary gains and the ideal list cut at k (Järvelin and Kekäläinen
     2002): :math:`\sum_{j \le k} \frac{h_{uj}}{\log_2(j + 1)} \Big/ \sum_{j \le \min(k, n_u)} \frac{1}{\log_2(j + 1)}`.
     """
+    return _equal(_gain(ranking, k) / _ideal_gain(np.minimum(ranking.n_relevant, k)))
+
+
+def ndcg_full(ranking: Ranking, k: int) -> PerUser:
+    r"""As `ndcg`, with an ideal list of all relevant items: :math:`\sum_{j \le k} \frac{h_{uj}}{\log_2(j + 1)} \Big/
+    \sum_{j \le n_u} \frac{1}{\log_2(j + 1)}`. Where :math:`n_u > k` it cannot reach 1."""
+    return _equal(_gain(ranking, k) / _ideal_gain(ranking.n_relevant))
+
+
+def _gain(ranking: Ranking, k: int) -> Array:
     hits = ranking.hits[:, :k]
-    ideal = np.cumsum(_discounts(k))[np.minimum(ranking.n_relevant, k) - 1]
-    return _equal(hits @ _discounts(hits.shape[1]) / ideal)
+    return np.asarray(hits @ _discounts(hits.shape[1]))
+
+
+def _ideal_gain(lengths: Array) -> Array:
+    """The gain of lists of hits alone, of such lengths."""
+    return np.asarray(np.cumsum(_discounts(int(lengths.max(initial=1))))[lengths - 1])
 
 
 def average_precision(ranking: Ranking, k: int) -> PerUser:
     r"""Average precision: :math:`\frac{1}{\min(k, n_u)} \sum_{j \le k} h_{uj} \, \frac1j \sum_{i \le j} h_{ui}`."""
+    return _equal(_precision_at_hits(ranking, k) / np.minimum(ranking.n_relevant, k))
+
+
+def average_precision_full(ranking: Ranking, k: int) -> PerUser:
+    r"""Average precision over all relevant items, those beyond the list adding 0: :math:`\frac{1}{n_u} \sum_{j \le k}
+    h_{uj} \, \frac1j \sum_{i \le j} h_{ui}`. Where :math:`n_u > k` it cannot reach 1."""
+    return _equal(_precision_at_hits(ranking, k) / ranking.n_relevant)
+
+
+def _precision_at_hits(ranking: Ranking, k: int) -> Array:
+    """The sum of the precisions at the places of hits."""
     hits = ranking.hits[:, :k]
     precisions = np.cumsum(hits, axis=1) / np.arange(1, hits.shape[1] + 1)
-    return _equal((hits * precisions).sum(axis=1) / np.minimum(ranking.n_relevant, k))
+    return np.asarray((hits * precisions).sum(axis=1))
 
 
 def reciprocal_rank(ranking: Ranking, k: int) -> PerUser:
@@ -85,9 +147,22 @@ def auc(ranking: Ranking) -> PerUser:
 METRICS = (
     Metric("precision", "ranking", precision, True, "Precision", "divided by k"),
     Metric("recall", "ranking", recall, True, "Recall", "divided by the number of relevant items"),
+    Metric("recall_capped", "ranking", recall_capped, True, "Capped recall", "divided by min(k, relevant items)"),
     Metric("ndcg", "ranking", ndcg, True, "NDCG", "binary gain, ideal list cut at k"),
+    Metric("ndcg_full", "ranking", ndcg_full, True, "Full NDCG", "binary gain, ideal list of all relevant items"),
     Metric("map", "ranking", average_precision, True, "Mean average precision", "divided by min(k, relevant items)"),
+    Metric(
+        "map_full", "ranking", average_precision_full, True, "Full mean average precision",
+        "divided by the number of relevant items",
+    ),
     Metric("mrr", "ranking", reciprocal_rank, True, "Mean reciprocal rank", "first hit within k, else 0"),
     Metric("hit_rate", "ranking", hit_rate, True, "Hit rate", "any hit within k"),
-    Metric("auc", "ranking", auc, True, "Area under the ROC curve", "over all unseen items, ties half", cut=False),
-)
+    Metric(
+        "r_precision", "ranking", r_precision, True, "R-precision",
+        "hits within min(k, relevant items), divided by the number of relevant items",
+    ),
+    Metric(
+        "auc", "ranking", auc, True, "Area under the ROC curve", "over all unseen items, ties half", cut=False,
+        needs=frozenset({"pairs"}),
+    ),
+)  # fmt: skip

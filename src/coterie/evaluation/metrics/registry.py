@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from coterie.errors import ParameterError
-from coterie.evaluation.metrics import catalogue, ranking, ratings
+from coterie.evaluation.metrics import beyond, catalogue, ranking, ratings
 from coterie.evaluation.metrics.base import Measure, Metric
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric for family in (ranking, ratings, catalogue) for metric in family.METRICS
+    metric.name: metric for family in (ranking, ratings, catalogue, beyond) for metric in family.METRICS
 }
-_NAME = re.compile(r"([a-z_]+)(?:@(\d+))?")
+_NAME = re.compile(r"([a-z][a-z0-9_]*)(?:@(\d+))?")
 
 
 def parse(name: str, k: int = 10) -> Measure:
