@@ -333,6 +333,7 @@ def _board(asking: _Asking, contestants: Mapping[str, Recommender], judged: Mapp
         questions[0].relevant_from,
         by_severity(findings),
         _by_group(questions, measures[0], answers, seed),
+        _own_popularity(questions),
         asking.seconds,
         [label for label in contestants if label not in judged],
     )
@@ -401,6 +402,13 @@ def _users(questions: Sequence[Questions], measure: Measure) -> np.ndarray[tuple
     rates = measure.metric.kind == "rating"
     parts = [np.flatnonzero(q.split.test.user_counts) if rates else q.users for q in questions]
     return np.unique(np.concatenate(parts))
+
+
+def _own_popularity(questions: Sequence[Questions]) -> float | None:
+    """How popular the items are that the users whose lists are judged have rated; None without lists."""
+    values = np.concatenate([q.context.profile_popularity[q.users] for q in questions if q.k] or [np.empty(0)])
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
 
 
 def _line(label: str, judged: _Judged | str, measure: Measure) -> str:

@@ -88,6 +88,9 @@ class Leaderboard:
     groups : mapping of str to mapping of str to mapping of str to Estimate
         The first metric by what users are grouped by (`user_groups`), group and model; empty for a metric of the whole
         catalogue.
+    profile_popularity : float or None
+        How popular the items are that the judged users have rated themselves, to hold `Row.popularity` against: the
+        mean over their profiles.
     budget : float or None
         Seconds that a model was allowed.
     unfinished : sequence of str
@@ -101,6 +104,7 @@ class Leaderboard:
     relevant_from: float
     findings: Sequence[Finding] = ()
     groups: Mapping[str, Mapping[str, Mapping[str, Estimate]]] = field(default_factory=dict, repr=False)
+    profile_popularity: float | None = None
     budget: float | None = None
     unfinished: Sequence[str] = ()
 
@@ -168,8 +172,9 @@ class Leaderboard:
             p = max(e.p_value for row in behind if (e := row.estimates[name]) and e.p_value is not None)
             most = units.p_value(p) + (" or less" if len(behind) > 1 and p >= 0.001 else "")
             sentences.append(f"{self._list(behind)} {_is(behind)} behind it by more than noise (corrected {most}).")
-        if failed := by_verdict.get("failed"):
-            sentences.append(f"{self._list(failed)} failed; the error stands in the table.")
+        sentences += [
+            f"{row.model} failed: {' '.join((row.error or '').split())}" for row in by_verdict.get("failed", [])
+        ]
         return sentences + self._how_it_went()
 
     def _how_it_went(self) -> list[str]:
@@ -224,6 +229,7 @@ class Leaderboard:
             "judged_users": self.n_users,
             "relevant_from": self.relevant_from,
             "budget_seconds": self.budget,
+            "profile_popularity": self.profile_popularity,
             "metrics": [
                 {
                     "name": m.name,
