@@ -183,9 +183,11 @@ class Leaderboard:
         if tuned := [row for row in self.rows if row.tuned]:
             n = sum(t.n_trials for row in tuned for t in row.tuned)
             up_to = "" if self.budget is None else f" for up to {units.duration(self.budget)} each"
-            sentences.append(f"Tuned first{up_to}, on training ratings alone: {self._list(tuned)} ({n:,} trials).")
+            which = "all models" if len(tuned) == len(self.rows) > 1 else self._list(tuned)
+            sentences.append(f"Tuned first{up_to}, on training ratings alone: {which} ({n:,} trials).")
         if taken := [row for row in self.rows if row.taken]:
-            sentences.append(f"Taken from an earlier run: {self._list(taken)}.")
+            which = "all models" if len(taken) == len(self.rows) > 1 else self._list(taken)
+            sentences.append(f"Taken from an earlier run: {which}.")
         if self.unfinished:
             sentences.append(f"Interrupted; not compared: {_joined(self.unfinished)}.")
         return sentences

@@ -33,6 +33,7 @@ from coterie.explore.style import (
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
+_SIDES = {1: "left", -1: "right", 0: "center"}  # how a name is aligned on a side of its point
 _Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 _NAME = TEXT - 0.5  # size of a model's name beside its dot
 _APART = 9.0  # points between the two
@@ -116,14 +117,14 @@ def accuracy_against_popularity(board: Leaderboard, metric: str | None = None) -
     own = board.profile_popularity
     if own is not None:
         axes.axvline(100 * own, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.06)
+    most = max(shares.max(), 100 * (own or 0.0))
+    axes.set_xlim(-0.05 * most, 1.12 * most)
     axes.set_xlabel("people who rated a recommended item (mean share, %)")
     note = "further right: more of what everybody knows"
     if own is not None:
         note += "; the dashed line is what these people rated themselves"
-    headline(figure, "Who is accurate by recommending what is popular?", note)
-    _name_points(figure, axes, shares, judged, board)
+    headline(figure, "Accurate, or merely popular?", note)
+    _name_points(figure, axes, shares, judged, board, None if own is None else 100 * own)
     return figure
 
 
@@ -156,7 +157,7 @@ def group_bars(board: Leaderboard, by: str = "activity") -> Figure:
         axes.set_ylim(-0.7, len(rows) - 0.3)
         panels.append(axes)
     _same_scale(panels, from_zero=measure.metric.larger_is_better)
-    figure.supxlabel(_axis_title(measure), fontsize=TEXT, color=INK)
+    label_axes(panels[len(panels) // 2], _axis_title(measure), "")
     _legend(figure, [estimate for of_models in groups.values() for estimate in of_models.values()])
     says = {
         "activity": "By how many ratings people have",
@@ -247,38 +248,68 @@ def _beside(axes: Axes, x: float, y: float, text: str) -> None:
     axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL, color=MUTED)
 
 
-def _name_points(figure: Figure, axes: Axes, x: Array, judged: list[tuple[Row, Estimate]], board: Leaderboard) -> None:
-    """A name beside each point: where it hides no other name and no point, as near as that allows."""
-    y, names = np.array([estimate.value for _, estimate in judged]), [_label(board, row) for row, _ in judged]
+def _name_points(
+    figure: Figure,
+    axes: Axes,
+    x: Array,
+    judged: list[tuple[Row, Estimate]],
+    board: Leaderboard,
+    line: float | None = None,
+) -> None:
+    """A name beside each point, as near as may be: on no other name and no point, and where there is room on no
+    interval and not on the vertical `line` either. A name that stands far off gets a thin line to its point."""
     figure.draw_without_rendering()  # settles the layout, so that places on paper are known
-    points = axes.transData.transform(np.column_stack([x, y])) * 72 / figure.dpi
-    frame = axes.get_window_extent()
-    bottom, right, top = (edge * 72 / figure.dpi for edge in (frame.y0, frame.x1, frame.y1))
-    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in points]
-    for name, at, (px, py) in zip(names, zip(x, y, strict=True), points, strict=True):
+    to_points = 72 / figure.dpi
+    y = np.array([estimate.value for _, estimate in judged])
+    dots = axes.transData.transform(np.column_stack([x, y])) * to_points
+    frame: _Box = tuple(edge * to_points for edge in axes.get_window_extent().extents)  # type: ignore[assignment]
+    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in dots]
+    crossed = [] if line is None else [_upright(axes, line, None, None, to_points)]
+    crossed += [_upright(axes, at, e.low, e.high, to_points) for at, (_, e) in zip(x, judged, strict=True) if e.low]
+    for (row, _), at, (px, py) in zip(judged, zip(x, y, strict=True), dots, strict=True):
+        name = _label(board, row)
         lines = name.splitlines()
-        width = max(TextPath((0, 0), line, size=_NAME).get_extents().width for line in lines) + 2
+        width = max(TextPath((0, 0), text, size=_NAME).get_extents().width for text in lines) + 2
         half = 0.6 * _NAME * len(lines)
-        places = [
-            (dx, dy)
-            for dy in sorted(np.arange(-60.0, 61.0, 4.0), key=abs)
-            for dx in (_APART, -_APART - width)
-            if (px + dx + width < right or dx < 0) and bottom < py + dy - half and py + dy + half < top
-        ]
-
-        def box(place: tuple[float, float], px: float = px, py: float = py, w: float = width, h: float = half) -> _Box:
-            return px + place[0], py + place[1] - h, px + place[0] + w, py + place[1] + h
-
-        dx, dy = next((p for p in places if not any(_overlap(box(p), other) for other in taken)), (_APART, 0.0))
-        taken.append(box((dx, dy)))
-        look: dict[str, Any] = {
-            "fontsize": _NAME,
-            "color": INK,
-            "va": "center",
-            "ha": "left" if dx > 0 else "right",
-        }
-        text = axes.annotate(name, at, xytext=(dx if dx > 0 else -_APART, dy), textcoords="offset points", **look)
+        places = [(place, _at(px, py, place, width, half)) for place in _places(width, half)]
+        inside = [(place, box) for place, box in places if _within(box, frame)]
+        free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in taken)]
+        clear = [(place, box) for place, box in free if not any(_overlap(box, other) for other in crossed)]
+        (side, dy), box = (clear[:1] or free[:1] or places[:1])[0]
+        taken.append(box)
+        look: dict[str, Any] = {"fontsize": _NAME, "color": INK, "va": "center", "ha": _SIDES[side]}
+        if abs(dy) > half + 9:
+            look["arrowprops"] = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
+        text = axes.annotate(name, at, xytext=(side * _APART, dy), textcoords="offset points", **look)
         text.set_in_layout(False)  # or the picture would be laid out anew
+
+
+def _places(width: float, half: float) -> list[tuple[int, float]]:
+    """Where a name may stand: to the right (1), to the left (-1) or above or below (0), and by how much higher, the
+    nearest first."""
+    heights = np.arange(-100.0, 101.0, 4.0)
+    beside = [(side, dy) for dy in heights for side in (1, -1)]
+    over = [(0, dy) for dy in heights if abs(dy) > half + 5]
+    return sorted(beside + over, key=lambda place: (abs(place[1]) + 2 * (place[0] < 0) - 4 * (place[0] == 0), place[1]))
+
+
+def _at(px: float, py: float, place: tuple[int, float], width: float, half: float) -> _Box:
+    """The box of a name at a place beside the point (px, py)."""
+    side, dy = place
+    left = {1: px + _APART, -1: px - _APART - width, 0: px - width / 2}[side]
+    return left, py + dy - half, left + width, py + dy + half
+
+
+def _upright(axes: Axes, x: float, low: float | None, high: float | None, to_points: float) -> _Box:
+    """The box of a vertical line from `low` to `high`, or from the bottom to the top."""
+    bottom, top = axes.get_ylim()
+    ends = [(x, bottom if low is None else low), (x, top if high is None else high)]
+    (px, lower), (_, upper) = axes.transData.transform(ends) * to_points
+    return px - 1.5, lower, px + 1.5, upper
+
+
+def _within(box: _Box, frame: _Box) -> bool:
+    return frame[0] < box[0] and frame[1] < box[1] and box[2] < frame[2] and box[3] < frame[3]
 
 
 def _overlap(a: _Box, b: _Box) -> bool:

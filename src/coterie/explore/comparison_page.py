@@ -77,28 +77,39 @@ def _pictures(board: Leaderboard, all_of_them: bool) -> Html | None:
 
 
 def _table(board: Leaderboard) -> Html:
-    costs = {
-        f"{name} (s)": f"{name}_seconds"
-        for name in ("fit", "recommend", "predict")
-        if any(getattr(row, f"{name}_seconds") is not None for row in board.rows)
-    }
     first, *others = (m.name.replace("@", " @") for m in board.measures)
-    heads = ["model", first, "against the leader", *others, *costs, "peak memory", "model size", "standing"]
+    heads = ["model", first, "against the leader", *others, "seconds", "memory"]
     rows = []
     for row in board.rows:
         values = [_estimate(row.estimates.get(m.name)) for m in board.measures]
-        times = [units.seconds(getattr(row, name)) for name in costs.values()]
-        sizes = [units.size(row.peak_bytes), units.size(row.model_bytes)]
-        standing = tag("span", row.error, class_="bad") if row.error else board.verdict(row)
-        rows.append((_model(row), values[0], _against(board, row), *values[1:], *times, *sizes, standing))
+        rows.append((_model(row), values[0], _against(row, board), *values[1:], _seconds(row), _memory(row)))
     n_test = sum(split.test.nnz for split in board.splits)
     caption = f"Tested on {n_test:,} ratings: {board.description}; 95 % intervals over users"
-    return table(caption, heads, rows, range(1, len(heads) - 1))
+    return table(caption, heads, rows, range(1, len(heads)))
+
+
+def _seconds(row: Row) -> object:
+    """Fitting, and below it answering."""
+    if row.fit_seconds is None:
+        return "-"
+    parts = [("fit", row.fit_seconds), ("recommend", row.recommend_seconds), ("predict", row.predict_seconds)]
+    said = [f"{name} {units.seconds(value)}" for name, value in parts if value is not None]
+    return join(*(tag("span", text, class_="small whole") for text in said))
+
+
+def _memory(row: Row) -> object:
+    """The peak, and below it the model."""
+    if row.model_bytes is None:
+        return "-"
+    said = (f"peak {units.size(row.peak_bytes)}", f"model {units.size(row.model_bytes)}")
+    return join(*(tag("span", text, class_="small whole") for text in said))
 
 
 def _model(row: Row) -> Html:
+    """The name, the options, and what went wrong."""
     options = [tag("span", option, class_="small whole") for option in row.options]
-    return join(tag("span", row.model.partition("(")[0], class_="whole"), *options)
+    error = None if row.error is None else tag("span", f"failed: {row.error}", class_="small bad")
+    return join(tag("span", row.model.partition("(")[0], class_="whole"), *options, error)
 
 
 def _estimate(estimate: Estimate | None) -> object:
@@ -106,19 +117,20 @@ def _estimate(estimate: Estimate | None) -> object:
         return "-"
     if estimate.low is None:
         return f"{estimate.value:.4f}"
-    interval = tag("span", f"{estimate.low:.3f} to {estimate.high:.3f}", class_="small")
+    interval = tag("span", f"{estimate.low:.3f}–{estimate.high:.3f}", class_="small")
     return join(f"{estimate.value:.4f}", interval)
 
 
-def _against(board: Leaderboard, row: Row) -> object:
+def _against(row: Row, board: Leaderboard) -> object:
     """The paired difference to the leader by the first metric, its interval, and its corrected p-value."""
     estimate = row.estimates.get(board.primary.name)
     if estimate is None or estimate.difference is None:
-        return "-"
+        return "leads" if row is board.leader else "-"
     if estimate.p_value is None:
         return f"{estimate.difference:+.4f}"
     interval = tag("span", f"{estimate.difference_low:+.3f} to {estimate.difference_high:+.3f}", class_="small")
-    return join(f"{estimate.difference:+.4f}", interval, tag("span", units.p_value(estimate.p_value), class_="small"))
+    worth = units.p_value(estimate.p_value) + (" (noise)" if estimate.within_noise else "")
+    return join(f"{estimate.difference:+.4f}", interval, tag("span", worth, class_="small"))
 
 
 # ---- what to know ------------------------------------------------------------------------------------------
@@ -138,7 +150,7 @@ def _reading(board: Leaderboard) -> Html:
     name = board.primary.name
     variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in board.measures)
     notes = [
-        f"Standing is by {name}. Against the leader stands the difference over the same users for both, with its 95 % "
+        f"The order is by {name}. Against the leader stands the difference over the same users for both, with its 95 % "
         "interval; it can be sure even where the intervals of the two overlap.",
         "p is the chance of a difference as large as this, or larger, where there is none (two-sided, paired over "
         "users), corrected for the number of models after Holm. Above 0.05 the difference is within noise.",
