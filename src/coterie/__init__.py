@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coterie.data.interactions import Interactions as Interactions
     from coterie.data.readers import load as load
     from coterie.data.vocabulary import Vocabulary as Vocabulary
-    from coterie.evaluation.leaderboard import compare as compare
+    from coterie.evaluation.comparison import compare as compare
     from coterie.evaluation.search import tune as tune
     from coterie.models.als import ALS as ALS
     from coterie.models.base import Recommender as Recommender
@@ -77,7 +77,7 @@ _PUBLIC = {
     "Reranked": "coterie.models.reranking",
     "load_model": "coterie.models.registry",
     "load_config": "coterie.models.config",
-    "compare": "coterie.evaluation.leaderboard",
+    "compare": "coterie.evaluation.comparison",
     "tune": "coterie.evaluation.search",
 }
 _MODULES = ("similarity", "evaluation", "explore", "errors")

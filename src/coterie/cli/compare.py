@@ -2,65 +2,188 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from coterie.cli.options import DataArgument, HyperParameters, as_options, flag, settings, switches
-from coterie.cli.output import Output, Side, cell, heading, table
+from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, table
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from coterie.evaluation.leaderboard import Leaderboard, Row
     from coterie.models.base import Recommender
+
+_JUDGING, _FILES = "How models are judged", "Files"
+_COLOURS = {"error": "red", "warning": "yellow"}
+# Answers of interrupted comparisons that nobody went on with are removed after so long.
+_FORGOTTEN_SECONDS = 30 * 86400
 
 
 def compare(
     data: DataArgument,
     out: Output,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            metavar="all|NAME,NAME",
+            help=f"Models with their defaults; all (the default) are {', '.join(MODELS)}.",
+        ),
+    ] = None,
     model: Annotated[
         list[str] | None,
         typer.Option(
             "--model",
             "-m",
             metavar="NAME",
-            help=f"A model to compare ({', '.join(MODELS)}), its own options after it: -m item-knn --n-neighbors 40. "
-            "Repeat; without any, all are compared.",
+            help="One more model, its own options after it: -m item-knn --n-neighbors 40. Repeat.",
         ),
     ] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME,NAME", help="ndcg@10, recall@20, rmse ...; the first decides. May be repeated."),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="What each model may take to fit and answer: 90s, 10m, 1h."),
+    ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", metavar="", help="Tune each model first, for as long as --budget says.")
+    ] = False,
     split: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What is held out: time, random, leave-last-1-out ..."),
+        typer.Option(
+            metavar="NAME",
+            help="What is held out: time, random, leave-last-1-out, 5-fold, users ...",
+            rich_help_panel=_JUDGING,
+        ),
     ] = None,
-    metric: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="ndcg@10, recall@20, rmse ...; the first decides. Repeat.")
-    ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="Length of lists where a metric does not say.")] = 10,
+    k: Annotated[
+        int,
+        typer.Option(
+            "-k", min=1, metavar="N", help="Length of lists where a metric does not say.", rich_help_panel=_JUDGING
+        ),
+    ] = 10,
     relevant_from: Annotated[
-        float | None, typer.Option(metavar="RATING", help="Held-out ratings from this on are relevant.")
+        float | None,
+        typer.Option(metavar="RATING", help="Held-out ratings from this on are relevant.", rich_help_panel=_JUDGING),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of the split and the intervals.")] = 0,
+    sampled: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Rank among N sampled items, not among all.", rich_help_panel=_JUDGING),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, metavar="NUMBER", help="Seed of all that is drawn.", rich_help_panel=_JUDGING)
+    ] = 0,
+    allow_leaks: Annotated[
+        bool,
+        typer.Option(
+            "--allow-leaks",
+            metavar="",
+            help="Go on where training has what models are asked; it is then said.",
+            rich_help_panel=_JUDGING,
+        ),
+    ] = False,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table as CSV too.", rich_help_panel=_FILES)
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page with pictures that needs no network.", rich_help_panel=_FILES),
+    ] = None,
 ) -> int:
-    """Compare models on the same split: who leads, and which differences are noise."""
-    import coterie as ct
+    """Compare models on the same split: who leads, and which differences are noise.
 
-    board = ct.compare(
-        data.load(),
-        models=[_contestant(text) for text in model] if model else None,
-        split=split,
-        metrics=metric or None,
-        k=k,
-        relevant_from=relevant_from,
-        random_state=seed,
-        progress=not out.as_json,
-    )
-    failures = [f"{row.model} failed: {row.error}" for row in board.rows if row.error]
-    notes = [as_options(note, ["--split"]) for note in board.notes]
-    words = map(cell, [*board.words(), *failures, *notes])
-    out.show(board.to_dict(), heading(board.split.description), leaderboard_table(board), *words)
+    A model that fails is a row with its error. After Ctrl-C the same command goes on from what is done.
+    """
+    from coterie.evaluation import ComparisonInterrupted
+    from coterie.evaluation import compare as run
+
+    asked: dict[str, Any] = {
+        "split": split,
+        "metrics": metric or None,
+        "k": k,
+        "relevant_from": relevant_from,
+        "random_state": seed,
+        "budget": budget,
+        "tune": tune,
+        "sampled": sampled,
+        "allow_leaks": allow_leaks,
+    }
+    contestants = _contestants(models or [], model or [])
+    folder = _folder([*vars(data).items(), *asked.items()])
+    try:
+        board = run(data.load(), contestants, progress=not out.as_json, resume=folder, **asked)
+    except ComparisonInterrupted as interruption:
+        return _interrupted(interruption.board, out, kept=folder.exists())
+    shutil.rmtree(folder, ignore_errors=True)
+    if csv is not None:
+        _write_csv(board, csv)
+    if html is not None:
+        from coterie.explore import write_comparison
+
+        write_comparison(html, board)
+    _show(board, out)
     return 1 if all(row.error for row in board.rows) else 0
+
+
+def _show(board: Leaderboard, out: Output) -> None:
+    words = [*map(cell, board.words()), *_findings(board)]
+    pictures: list[RenderableType] = [heading(board.description), leaderboard_table(board)] if board.rows else []
+    out.show(board.to_dict(), *pictures, *words)
+
+
+def _findings(board: Leaderboard) -> list[str]:
+    """What the linter found, worst first."""
+    lines = []
+    for finding in board.findings:
+        text = cell(as_options(finding.message, ["--split"]))
+        colour = _COLOURS.get(finding.severity)
+        lines.append(f"[{colour}]{finding.severity}[/{colour}]: {text}" if colour else text)
+    return lines
+
+
+def _interrupted(board: Leaderboard, out: Output, kept: bool) -> int:
+    """What is done, and how to go on."""
+    done, left = len(board.rows), len(board.unfinished)
+    if done or out.as_json:
+        _show(board, out)
+    how = "the same command goes on from there" if kept else "nothing is kept, so the same command starts afresh"
+    complain("interrupted", f"{done} of {done + left} models are done; {how}")
+    return INTERRUPTED
+
+
+def _folder(called: Sequence[tuple[str, Any]]) -> Path:
+    """Where the answers of this comparison are kept while it is unfinished; what others left long ago is removed."""
+    from coterie.data.store import cache_folder
+
+    home = cache_folder() / "comparisons"
+    with suppress(OSError):
+        for other in home.iterdir():
+            if time.time() - other.stat().st_mtime > _FORGOTTEN_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
+    return home / hashlib.sha256(repr(called).encode()).hexdigest()[:32]
+
+
+def _write_csv(board: Leaderboard, file: Path) -> None:
+    from coterie.storage import replacing
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(file) as stream:
+        board.to_frame().write_csv(stream)
+
+
+# ---- which models ----------------------------------------------------------------------------------------
 
 
 def with_options_attached(arguments: Sequence[str]) -> list[str]:
@@ -88,6 +211,15 @@ def with_options_attached(arguments: Sequence[str]) -> list[str]:
     return folded
 
 
+def _contestants(named: Iterable[str], single: Iterable[str]) -> list[str | Recommender]:
+    """The models of ``--models`` and those of ``--model``; a name that both have counts once."""
+    names = [name.strip() for text in named for name in text.split(",") if name.strip()]
+    wanted = list(dict.fromkeys([*names, *single])) or ["all"]
+    if "all" in wanted:
+        wanted = list(dict.fromkeys([*MODELS, *(name for name in wanted if name != "all")]))
+    return [_contestant(text) for text in wanted]
+
+
 def _contestant(text: str) -> Recommender:
     """The model that ``item-knn:n_neighbors=40,similarity=cosine`` names."""
     name, _, given = text.partition(":")
@@ -100,18 +232,35 @@ def _contestant(text: str) -> Recommender:
     return model_class(name)(**settings(name, hyper_parameters))
 
 
+# ---- the table ---------------------------------------------------------------------------------------------
+
+
 def leaderboard_table(board: Leaderboard) -> Any:
-    """A leaderboard that fits a terminal of 80 columns."""
-    # Headings and labels take two lines, so that a usual choice of metrics fits 80 columns.
-    headings = [measure.name.replace("@", "\n@") for measure in board.measures] + ["fit\nsec."]
+    """A leaderboard that fits a terminal of 80 columns, two lines a model; a wider one shows more metrics."""
+    from coterie.evaluation import units
+
+    rates = all(row.recommend_seconds is None for row in board.rows)
+    # What every reader wants comes first, since a narrow terminal leaves out the last columns.
+    first, *others = (measure.name.replace("@", "\n@", 1) for measure in board.measures)
     columns: dict[str, Side] = {"model": "left"}
-    made = table(columns | dict.fromkeys(headings, "right"))
+    costs = [f"fit s\n{'predict' if rates else 'list'} s", "memory\nmodel"]
+    made = table(columns | dict.fromkeys([first, "against\nleader", *costs, *others], "right"))
     made.last_goes_first = True
     for row in board.rows:
-        name, _, changed = row.model.partition("(")
-        seconds = "-" if row.fit_seconds is None else f"{row.fit_seconds:.2f}"
+        name = cell("\n".join([row.model.partition("(")[0], *row.options]))
+        if row.error:
+            made.add_row(name, "failed", *[""] * (len(board.measures) + 2))
+            continue
+        answering = row.predict_seconds if rates else row.recommend_seconds
         values = [_value(board, row, measure.name) for measure in board.measures]
-        made.add_row(cell(f"{name}\n{changed.removesuffix(')').replace(', ', chr(10))}".rstrip()), *values, seconds)
+        made.add_row(
+            name,
+            values[0],
+            _against(board, row),
+            f"{units.seconds(row.fit_seconds)}\n{units.seconds(answering)}",
+            f"{units.size(row.peak_bytes)}\n{units.size(row.model_bytes)}",
+            *values[1:],
+        )
     return made
 
 
@@ -124,3 +273,14 @@ def _value(board: Leaderboard, row: Row, name: str) -> str:
     if name == board.primary.name and estimate.low is not None:
         text += f"\n{estimate.low:.3f}–{estimate.high:.3f}"
     return text
+
+
+def _against(board: Leaderboard, row: Row) -> str:
+    """The difference to the leader by the first metric, and its p-value below."""
+    from coterie.evaluation import units
+
+    estimate = row.estimates.get(board.primary.name)
+    if estimate is None or estimate.difference is None:
+        return "leads" if row is board.leader else "-"
+    p = "" if estimate.p_value is None else f"\n{units.p_value(estimate.p_value)}"
+    return f"{estimate.difference:+.4f}{p}"

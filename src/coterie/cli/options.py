@@ -369,16 +369,18 @@ def as_words(options: DataOptions) -> list[str]:
 def as_options(text: str, options: Collection[str]) -> str:
     """A message with the library's keywords as options: ``on_error="skip"`` is ``--on-error skip``.
 
-    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, or ``...``;
-    and *without* a keyword.
+    Only where the command has such an option, and only what a remedy looks like: a text in double quotes, ``...``, or
+    True, which is a flag; and *without* a keyword.
     """
 
     def written(match: re.Match[str]) -> str:
         option = flag(match["name"])
-        return f"{option} {match['text'] or '...'}" if option in options else match[0]
+        if option not in options:
+            return match[0]
+        return option if match[0].endswith("True") else f"{option} {match['text'] or '...'}"
 
     def left_out(match: re.Match[str]) -> str:
         return f"leave out {flag(match[1])}" if flag(match[1]) in options else match[0]
 
     text = re.sub(r"\bcall fit without ([a-z_]+)", left_out, text)
-    return re.sub(r'\b(?P<name>[a-z_]+)=(?:"(?P<text>[^"\s]+)"|\.\.\.)', written, text)
+    return re.sub(r'\b(?P<name>[a-z_]+)=(?:"(?P<text>[^"\s]+)"|\.\.\.|True\b)', written, text)

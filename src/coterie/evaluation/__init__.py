@@ -1,8 +1,9 @@
 """Evaluation: which method is best on this data, and how sure is that? Splits, a linter, metrics, leaderboard."""
 
+from coterie.evaluation.comparison import ComparisonInterrupted, compare
 from coterie.evaluation.evaluate import Answers, Questions, answer, ask, relevance_threshold
 from coterie.evaluation.groups import by_group, user_groups
-from coterie.evaluation.leaderboard import Leaderboard, compare
+from coterie.evaluation.leaderboard import Leaderboard
 from coterie.evaluation.linter import Finding, check_folds, check_validation, lint, lint_split
 from coterie.evaluation.metrics import METRICS, parse
 from coterie.evaluation.search import Search, tune
@@ -25,6 +26,7 @@ __all__ = [
     "METRICS",
     "SPLITS",
     "Answers",
+    "ComparisonInterrupted",
     "Finding",
     "Leaderboard",
     "Questions",

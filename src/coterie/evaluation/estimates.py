@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from coterie.evaluation.evaluate import Answers
 from coterie.evaluation.metrics import Measure, PerUser, Predictions, Ranking
-from coterie.evaluation.significance import bootstrap, interval
+from coterie.evaluation.significance import ALPHA, bootstrap, holm, interval, paired_p_value
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,6 +28,10 @@ class Estimate:
         95 % bootstrap interval over users; None for metrics of the whole catalogue and for a single user.
     difference, difference_low, difference_high : float or None
         This model less the best one by this metric, over the same draws of users; None for the best one.
+    p_value : float or None
+        Of "there is no difference to the best one", corrected for the number of models (`holm`).
+    p_uncorrected : float or None
+        The same before the correction (`paired_p_value`).
     """
 
     value: float
@@ -35,13 +40,13 @@ class Estimate:
     difference: float | None = None
     difference_low: float | None = None
     difference_high: float | None = None
+    p_value: float | None = None
+    p_uncorrected: float | None = None
 
     @property
     def within_noise(self) -> bool:
-        """Whether the difference to the best model may as well be nothing: its interval has 0, or there is none."""
-        if self.difference_low is None or self.difference_high is None:
-            return True
-        return self.difference_low <= 0 <= self.difference_high
+        """Whether the difference to the best model may as well be nothing: p is above 0.05, or there is none."""
+        return self.p_value is None or self.p_value > ALPHA
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
@@ -49,36 +54,115 @@ class Estimate:
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def estimates(measure: Measure, answers: Mapping[str, Answers], random_state: int) -> dict[str, Estimate]:
-    """The measure of every model that has a value of it, with intervals, and differences to the best."""
-    asked = {label: a for label, found in answers.items() if (a := _asked(found, measure)) is not None}
-    whole = measure.metric.kind == "catalogue"
-    per_user = {} if whole else {label: measure.per_user(a) for label, a in asked.items()}
-    values = {label: measure.value(a) if whole else measure.over(per_user[label]) for label, a in asked.items()}
-    values = {label: value for label, value in values.items() if not math.isnan(value)}
+def estimates(
+    measure: Measure, answers: Mapping[str, Sequence[Answers]], random_state: int, within: Array | None = None
+) -> dict[str, Estimate]:
+    """The measure of every model that can be asked for it, with intervals, and differences to the best.
+
+    A user's value is their mean over the splits in which they were asked, with the weight that they have there, and
+    their weight is the sum (`pooled`). So there is one value a user, whatever the number of splits, and intervals and
+    p-values are over users, who are independent of each other, and not over splits, which share training data.
+
+    The best model is chosen by the same figures. Among many models that are equally good it is one that was lucky,
+    so that p-values of differences to it are somewhat too small; one that barely passes is worth another seed.
+
+    Parameters
+    ----------
+    answers : mapping of str to sequence of Answers
+        Of each model, one for each split.
+    within : int (n,) or None
+        Only these users, by row number; None: all.
+    """
+    asked = {label: a for label, found in answers.items() if (a := _asked(found, measure))}
+    if measure.metric.kind == "catalogue":
+        means = {label: float(np.mean([measure.value(part) for part in found])) for label, found in asked.items()}
+        return _to_best(measure, {label: Estimate(value) for label, value in means.items() if math.isfinite(value)})
+    per_user = {label: pooled(measure, found, within) for label, found in asked.items()}
+    values = {label: measure.over(found) for label, found in per_user.items()}
+    values = {label: value for label, value in values.items() if math.isfinite(value)}
     if not values:
         return {}
-    best = (max if measure.metric.larger_is_better else min)(values, key=lambda label: values[label])
-    draws = {} if whole else _draws(measure, {label: per_user[label] for label in values}, random_state)
-    return {label: _estimate(label, best, values, draws) for label in values}
+    n_users = {label: int(np.count_nonzero(per_user[label].weights)) for label in values}
+    draws = (
+        {} if min(n_users.values()) < 2 else _draws(measure, {label: per_user[label] for label in values}, random_state)
+    )
+    found = {
+        label: Estimate(value, *(interval(draws[label]) if draws else (None, None))) for label, value in values.items()
+    }
+    return _to_best(measure, found, draws, n_users)
 
 
-def _asked(answers: Answers, measure: Measure) -> Ranking | Predictions | None:
-    return answers.predictions if measure.metric.kind == "rating" else answers.ranking
+def pooled(measure: Measure, answers: Sequence[Ranking | Predictions], within: Array | None = None) -> PerUser:
+    r"""One value a user: :math:`v_u = \sum_f w_{uf} v_{uf} / w_u` and :math:`w_u = \sum_f w_{uf}` over the splits f; of
+    the users `within`, or of all who were asked, by row number."""
+    parts = [(_users(a), measure.per_user(a)) for a in answers]
+    users, place = np.unique(np.concatenate([users for users, _ in parts]), return_inverse=True)
+    weights = np.concatenate([found.weights for _, found in parts])
+    values = np.concatenate([found.values for _, found in parts])
+    total = np.bincount(place, weights, len(users))
+    columns = values.reshape(len(values), -1)  # d of them where a user has several values
+    sums = np.column_stack([np.bincount(place, weights * column, len(users)) for column in columns.T])
+    means = np.divide(sums, total[:, None], out=np.zeros(sums.shape), where=total[:, None] > 0)
+    kept = slice(None) if within is None else np.isin(users, within)
+    return PerUser(means.reshape(len(users), *values.shape[1:])[kept], total[kept])
+
+
+def listed_popularity(rankings: Sequence[Ranking], k: int) -> float | None:
+    r"""How popular the recommended items are: the share of people who have rated an item in training, averaged over
+    all places :math:`j \le k` of all lists that have an item; None where no list has any."""
+    shares: list[Array] = []
+    for ranking in rankings:
+        _, context = ranking.known()
+        listed = ranking.items[:, :k]
+        shares.append(context.popularity[listed[listed >= 0]])
+    found = np.concatenate(shares)
+    return float(found.mean()) if len(found) else None
+
+
+def _asked(answers: Sequence[Answers], measure: Measure) -> list[Ranking | Predictions]:
+    """What the measure is computed from, of every split; empty where the model cannot be asked for it."""
+    of_kind = [a.predictions if measure.metric.kind == "rating" else a.ranking for a in answers]
+    found = [part for part in of_kind if part is not None]
+    return found if len(found) == len(of_kind) else []
+
+
+def _users(answers: Ranking | Predictions) -> Array:
+    """Row numbers of the users who were asked; in cases made by hand, their places."""
+    if answers.users is not None:
+        return answers.users
+    return np.arange(len(answers.items) if isinstance(answers, Ranking) else answers.n_users)
 
 
 def _draws(measure: Measure, per_user: Mapping[str, PerUser], random_state: int) -> dict[str, Array]:
-    """The measure of every model over the same draws of users; nothing where there is only one user to draw."""
-    if len(next(iter(per_user.values())).weights) < 2:
-        return {}
+    """The measure of every model over the same draws of users."""
     means = bootstrap(list(per_user.values()), random_state)
     return {label: measure.metric.finish(drawn) for label, drawn in zip(per_user, means, strict=True)}
 
 
-def _estimate(label: str, best: str, values: Mapping[str, float], draws: Mapping[str, Array]) -> Estimate:
-    value = values[label]
-    low, high = interval(draws[label]) if draws else (None, None)
-    if label == best:
-        return Estimate(value, low, high)
-    least, most = interval(draws[label] - draws[best]) if draws else (None, None)
-    return Estimate(value, low, high, value - values[best], least, most)
+def _to_best(
+    measure: Measure,
+    found: dict[str, Estimate],
+    draws: Mapping[str, Array] = {},
+    n_users: Mapping[str, int] = {},
+) -> dict[str, Estimate]:
+    """The estimates with differences to the best of them, and what these are worth."""
+    if not found:
+        return {}
+    best = (max if measure.metric.larger_is_better else min)(found, key=lambda label: found[label].value)
+    others = [label for label in found if label != best]
+    differences = {label: found[label].value - found[best].value for label in others}
+    if not draws:
+        return {label: dataclasses.replace(e, difference=differences.get(label)) for label, e in found.items()}
+    apart = {label: draws[label] - draws[best] for label in others}
+    p = [paired_p_value(differences[label], apart[label], min(n_users[label], n_users[best])) for label in others]
+    compared = {
+        label: dataclasses.replace(
+            found[label],
+            difference=differences[label],
+            **dict(zip(("difference_low", "difference_high"), interval(apart[label]), strict=True)),
+            p_value=corrected,
+            p_uncorrected=plain,
+        )
+        for label, plain, corrected in zip(others, p, holm(p), strict=True)
+    }
+    return {label: compared.get(label, estimate) for label, estimate in found.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -174,15 +175,24 @@ def relevance_threshold(x: Interactions) -> float:
     return float(x.values[x.values >= low + 0.75 * (high - low)].min())
 
 
-def answer(model: Recommender, questions: Questions, tick: Callable[[], None] = lambda: None) -> Answers:
-    """Fit `model` on the training part and ask it everything; `tick` is called after each block of users."""
+def answer(
+    model: Recommender,
+    questions: Questions,
+    tick: Callable[[], None] = lambda: None,
+    limit: AbstractContextManager[object] | None = None,
+) -> Answers:
+    """Fit `model` on the training part and ask it everything; `tick` is called after each block of users.
+
+    `limit` is around fitting and asking, but not around the little fit that has kernels compiled.
+    """
     _warm_up(model, questions)
     memory = PeakMemory()
-    started = time.perf_counter()
-    model.fit(questions.split.train, questions.catalog)
-    fit_seconds = time.perf_counter() - started
-    tick()
-    answers = ask(model, questions, tick)
+    with limit or nullcontext():
+        started = time.perf_counter()
+        model.fit(questions.split.train, questions.catalog)
+        fit_seconds = time.perf_counter() - started
+        tick()
+        answers = ask(model, questions, tick)
     return dataclasses.replace(
         answers, fit_seconds=fit_seconds, peak_bytes=memory.peak(), model_bytes=learned_bytes(model)
     )

@@ -1,4 +1,4 @@
-"""How sure is a mean over users: bootstrap intervals, and paired differences between models."""
+"""How sure is a mean over users: bootstrap intervals, and p-values of paired differences between models."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from coterie.errors import ParameterError
 from coterie.evaluation.metrics.base import PerUser
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 N_RESAMPLES = 1000
 LEVEL = 0.95
+#: A difference whose corrected p-value is above this is within noise.
+ALPHA = 0.05
 # Resampled weights of a block of draws are kept to about this size.
 _BLOCK_BYTES = 64 << 20
 
@@ -69,3 +72,54 @@ def interval(draws: Array) -> tuple[float, float]:
     """The middle 95 % of draws (percentile interval), of those that have a value."""
     low, high = np.quantile(draws[np.isfinite(draws)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def paired_p_value(difference: float, draws: Array, n_users: int) -> float:
+    r"""Two-sided p-value of "there is no difference", from a Wald test with the bootstrap's standard error.
+
+    .. math:: t = \frac{d}{s \sqrt{n / (n - 1)}}, \qquad p = 2 \, P(T_{n-1} > |t|)
+
+    d is the difference, s the standard deviation of its bootstrap draws, n the number of users and
+    :math:`T_{n-1}` Student's distribution. The root undoes the bootstrap's division by n. For a plain mean over
+    users this is the paired t-test up to the chance of the draws, of which Smucker, Allan and Carterette (2007) and
+    Urbano, Lima and Hanjalic (2019) found that it keeps its level in such comparisons; unlike the t-test it also
+    holds for weighted means and for the root of one, such as RMSE (Wasserman 2004, section 10.1). Unlike the share
+    of draws beyond zero it is not a multiple of one in a thousand, which a correction for twenty models needs.
+
+    Parameters
+    ----------
+    draws : float (n_resamples,)
+        The same difference over users drawn with replacement.
+
+    Returns
+    -------
+    float
+        From 0 to 1. Where all draws are alike: 1 without a difference, 0 with one.
+    """
+    from scipy.special import stdtr
+
+    spread = float(np.std(draws[np.isfinite(draws)], ddof=1))
+    if spread == 0:
+        return 1.0 if difference == 0 else 0.0
+    t = abs(difference) / (spread * np.sqrt(n_users / (n_users - 1)))
+    return float(2 * stdtr(n_users - 1, -t))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    r"""P-values corrected for being several (Holm 1979): the chance of even one false alarm stays at the level.
+
+    With the m p-values in increasing order, :math:`\tilde p_{(i)} = \max_{j \le i} \min(1, (m - j + 1) \, p_{(j)})`.
+
+    Returns
+    -------
+    list of float
+        In the order of `p_values`; none is smaller than what it was.
+    """
+    p = np.asarray(p_values, np.float64)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ParameterError(f"p_values must lie between 0 and 1, not {[float(v) for v in p_values]!r}")
+    order = np.argsort(p, kind="stable")
+    corrected = np.empty(len(p))
+    corrected[order] = np.maximum.accumulate(np.minimum(1.0, p[order] * np.arange(len(p), 0, -1)))
+    found: list[float] = corrected.tolist()
+    return found

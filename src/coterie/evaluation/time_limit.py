@@ -16,19 +16,22 @@ class OutOfTime(BaseException):
 
 
 class TimeLimit:
-    """Raises `OutOfTime` in what is done ``with`` it once `seconds` have passed (None: never).
+    """Raises `OutOfTime` in what is done ``with`` it once `seconds` have passed (None: never) since that began first.
 
     In the main thread an alarm of the system does so, wherever the program is; only a single call of compiled code ends
     first. In other threads, and where there are no such alarms (Windows), only `check` does.
     """
 
     def __init__(self, seconds: float | None) -> None:
-        self._end = None if seconds is None else time.monotonic() + seconds
+        self._seconds = seconds
+        self._end: float | None = None
         self._held = self._due = False
         self._earlier: Any = None
         self._earlier_left = self._armed_at = 0.0
 
     def __enter__(self) -> Self:
+        if self._end is None and self._seconds is not None:
+            self._end = time.monotonic() + self._seconds
         self.check()
         if self._end is None or not _alarms():
             return self

@@ -1,6 +1,12 @@
 """Looking: pictures of ratings and of comparisons, and a report that holds them all."""
 
-from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
+from coterie.explore.comparison_figures import (
+    accuracy_against_popularity,
+    accuracy_against_time,
+    group_bars,
+    leaderboard_bars,
+)
+from coterie.explore.comparison_page import write_comparison
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
 from coterie.explore.reasons import reason
 from coterie.explore.report import typical_user, write_report
@@ -8,8 +14,10 @@ from coterie.explore.similarity_figures import quiet_typical_busy, similarity_pa
 from coterie.explore.style import to_svg
 
 __all__ = [
+    "accuracy_against_popularity",
     "accuracy_against_time",
     "genre_bars",
+    "group_bars",
     "leaderboard_bars",
     "long_tail",
     "quiet_typical_busy",
@@ -19,5 +27,6 @@ __all__ = [
     "similarity_panel",
     "to_svg",
     "typical_user",
+    "write_comparison",
     "write_report",
 ]

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
-from matplotlib.ticker import FuncFormatter, LogLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation.estimates import Estimate
@@ -33,9 +33,12 @@ from coterie.explore.style import (
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
+_SIDES = {1: "left", -1: "right", 0: "center"}  # how a name is aligned on a side of its point
 _Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 _NAME = TEXT - 0.5  # size of a model's name beside its dot
 _APART = 9.0  # points between the two
+_MANY = 10  # models from which on pictures are packed closer
+_WIDE = 9.0  # inches, of a picture with several panels
 _LINE = 30  # characters of a model's options in a line of its label
 _MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
 
@@ -48,18 +51,13 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
     measure, judged = _judged(board, metric)
     labels = [_label(board, row) for row, _ in judged]
     lines = max(label.count("\n") for label in labels)
-    figure = new_figure(height=1.75 + (0.4 + 0.15 * lines) * len(judged))
+    each = 0.4 if len(judged) <= _MANY else 0.3
+    figure = new_figure(height=1.75 + (each + 0.15 * lines) * len(judged))
     axes = new_axes(figure, grid="x")
     places = np.arange(len(judged))[::-1]
     larger = measure.metric.larger_is_better
     for place, (_, estimate) in zip(places, judged, strict=True):
-        colour = _colour(estimate)
-        if larger:
-            axes.barh(place, estimate.value, height=0.62, color=colour)
-        else:
-            axes.plot(estimate.value, place, "o", color=colour, markersize=9)
-        if estimate.low is not None and estimate.high is not None:
-            axes.plot([estimate.low, estimate.high], [place, place], color=INK if larger else colour, linewidth=2)
+        _bar(axes, place, estimate, measure, _colour(estimate))
         end = max(estimate.value, estimate.high or estimate.value)
         _beside(axes, end, place, f"{estimate.value:.3f}")
     axes.set_yticks(places, labels)
@@ -69,7 +67,7 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
     if larger:
         axes.set_xlim(left=0)
     label_axes(axes, _axis_title(measure), "")
-    _legend(axes, judged)
+    _legend(figure, [estimate for _, estimate in judged])
     best, *others = judged
     close = sum(estimate.within_noise for _, estimate in others)
     sure = any(estimate.low is not None for _, estimate in judged)
@@ -84,34 +82,124 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
 def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figure:
     """A metric (default: the first) against the seconds that training and answering (lists or ratings) took."""
     measure, judged = _judged(board, metric)
-    figure = new_figure(height=4.4)
-    axes = new_axes(figure, grid="both")
     rates = measure.metric.kind == "rating"
     answering = [row.predict_seconds if rates else row.recommend_seconds for row, _ in judged]
     seconds = np.array([(row.fit_seconds or 0) + (a or 0) for (row, _), a in zip(judged, answering, strict=True)])
     seconds = np.maximum(seconds, _SHORTEST)
-    for place, (at, (_, estimate)) in enumerate(zip(seconds, judged, strict=True)):
-        look: dict[str, Any] = {"color": _colour(estimate), "zorder": 3 - place / len(judged)}  # the best on top
-        if estimate.low is not None and estimate.high is not None:
-            axes.plot([at, at], [estimate.low, estimate.high], linewidth=2, **look)
-        axes.plot(at, estimate.value, "o", markersize=8, **look)
+    figure, axes = _points(measure, judged, seconds)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.minorticks_off()
     low, high = 10.0 ** np.floor(np.log10(seconds.min()) - 0.05), 10.0 ** np.ceil(np.log10(seconds.max()) + 0.05)
     axes.set_xlim(low, high)
-    axes.margins(y=0.12)
-    label_axes(
-        axes, f"training and {'predicting' if rates else 'recommending'} (seconds, log scale)", _axis_title(measure)
-    )
-    _legend(axes, judged)
-    says = "What accuracy costs in time"
+    axes.set_xlabel(f"training and {'predicting' if rates else 'recommending'} (seconds, log scale)")
     better = "upper" if measure.metric.larger_is_better else "lower"
-    headline(figure, says, f"best is the {better} left corner; lines are 95 % intervals over users")
-    values = np.array([estimate.value for _, estimate in judged])
-    _name_points(figure, axes, seconds, values, [_label(board, row) for row, _ in judged])
+    headline(
+        figure, "What accuracy costs in time", f"best is the {better} left corner; lines are 95 % intervals over users"
+    )
+    _name_points(figure, axes, seconds, judged, board)
     return figure
+
+
+def accuracy_against_popularity(board: Leaderboard, metric: str | None = None) -> Figure:
+    """A metric (default: the first) against how popular the recommended items are (`Row.popularity`).
+
+    Where it is known how popular the items are that the same people rated themselves, a line says so: models to its
+    right recommend what is more popular than what people choose.
+    """
+    measure, found = _judged(board, metric)
+    judged = [(row, estimate) for row, estimate in found if row.popularity is not None]
+    if not judged:
+        raise DataError("no model of this leaderboard recommended anything, so nobody knows how popular that is")
+    shares = np.array([100 * (row.popularity or 0.0) for row, _ in judged])
+    figure, axes = _points(measure, judged, shares)
+    own = board.profile_popularity
+    if own is not None:
+        axes.axvline(100 * own, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+    most = max(shares.max(), 100 * (own or 0.0))
+    axes.set_xlim(-0.05 * most, 1.12 * most)
+    axes.set_xlabel("people who rated a recommended item (mean share, %)")
+    note = "further right: more of what everybody knows"
+    if own is not None:
+        note += "; the dashed line is what these people rated themselves"
+    headline(figure, "Accurate, or merely popular?", note)
+    _name_points(figure, axes, shares, judged, board, None if own is None else 100 * own)
+    return figure
+
+
+def group_bars(board: Leaderboard, by: str = "activity") -> Figure:
+    """The first metric for each group of users, a panel a group, models in the order of the leaderboard.
+
+    Parameters
+    ----------
+    by : str
+        What users are grouped by; one of those that the leaderboard has.
+    """
+    if not board.groups.get(by):
+        there = ", ".join(name for name, groups in board.groups.items() if groups) or "none"
+        raise DataError(f"this leaderboard has no groups by {by!r}; it has {there}")
+    groups, measure = board.groups[by], board.primary
+    rows = [row for row in board.rows if any(row.model in of_models for of_models in groups.values())]
+    labels = [_label(board, row) for row in rows]
+    lines = sum(1 + label.count("\n") for label in labels)
+    figure = new_figure(height=1.75 + 0.17 * lines + 0.09 * len(rows), width=_WIDE)
+    places = np.arange(len(rows))[::-1]
+    panels: list[Axes] = []
+    for at, (group, of_models) in enumerate(groups.items()):
+        axes = new_axes(figure, 1, len(groups), at + 1, grid="x")
+        for place, row in zip(places, rows, strict=True):
+            if (estimate := of_models.get(row.model)) is not None:
+                _bar(axes, place, estimate, measure, _colour(estimate))
+        axes.set_title(plain(group), fontsize=TEXT, color=INK, loc="left")
+        axes.set_yticks(places, labels if at == 0 else [""] * len(rows))
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.7, len(rows) - 0.3)
+        panels.append(axes)
+    _same_scale(panels, from_zero=measure.metric.larger_is_better)
+    label_axes(panels[len(panels) // 2], _axis_title(measure), "")
+    _legend(figure, [estimate for of_models in groups.values() for estimate in of_models.values()])
+    says = {
+        "activity": "By how many ratings people have",
+        "popularity": "By how popular the items are that people rate",
+    }
+    leaders = {next(label for label, e in of.items() if e.difference is None) for of in groups.values()}
+    note = "the same model leads in every group" if len(leaders) == 1 else "not the same model leads in every group"
+    headline(figure, says.get(by, f"By {by}"), f"{note}; lines are 95 % intervals over users")
+    return figure
+
+
+def _points(measure: Measure, judged: list[tuple[Row, Estimate]], x: Array) -> tuple[Figure, Axes]:
+    """A picture with a dot and an interval for each model, its names still to come."""
+    figure = new_figure(height=4.4 if len(judged) <= _MANY else 5.6)
+    axes = new_axes(figure, grid="both")
+    for place, (at, (_, estimate)) in enumerate(zip(x, judged, strict=True)):
+        look: dict[str, Any] = {"color": _colour(estimate), "zorder": 3 - place / len(judged)}  # the best on top
+        if estimate.low is not None and estimate.high is not None:
+            axes.plot([at, at], [estimate.low, estimate.high], linewidth=2, **look)
+        axes.plot(at, estimate.value, "o", markersize=8, **look)
+    axes.margins(y=0.12)
+    label_axes(axes, "", _axis_title(measure))
+    _legend(figure, [estimate for _, estimate in judged])
+    return figure, axes
+
+
+def _bar(axes: Axes, place: float, estimate: Estimate, measure: Measure, colour: str) -> None:
+    """A bar from zero where more is better; a point where less is better, since zero is then out of reach."""
+    larger = measure.metric.larger_is_better
+    if larger:
+        axes.barh(place, estimate.value, height=0.62, color=colour)
+    else:
+        axes.plot(estimate.value, place, "o", color=colour, markersize=9)
+    if estimate.low is not None and estimate.high is not None:
+        axes.plot([estimate.low, estimate.high], [place, place], color=INK if larger else colour, linewidth=2)
+
+
+def _same_scale(panels: list[Axes], from_zero: bool) -> None:
+    low, high = min(axes.get_xlim()[0] for axes in panels), max(axes.get_xlim()[1] for axes in panels)
+    for axes in panels:
+        axes.set_xlim(0 if from_zero else low, high)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def _judged(board: Leaderboard, metric: str | None) -> tuple[Measure, list[tuple[Row, Estimate]]]:
@@ -133,17 +221,16 @@ def _colour(estimate: Estimate) -> str:
     return SKY if estimate.within_noise and estimate.low is not None else QUIET  # without an interval, behind is behind
 
 
-def _legend(axes: Axes, judged: list[tuple[Row, Estimate]]) -> None:
+def _legend(figure: Figure, estimates: list[Estimate]) -> None:
     """Only the meanings that occur, under the picture."""
-    used = {_colour(estimate) for _, estimate in judged}
+    used = {_colour(estimate) for estimate in estimates}
     if len(used) < 2:
         return
+    axes = figure.axes[0]
     for colour, meaning in _MEANINGS:
         if colour in used:
             axes.plot([], [], "s", color=colour, markersize=9, label=meaning)
-    axes.figure.legend(
-        loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL, labelcolor=INK, handletextpad=0.3
-    )
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=SMALL, labelcolor=INK, handletextpad=0.3)
 
 
 def _axis_title(measure: Measure) -> str:
@@ -161,37 +248,68 @@ def _beside(axes: Axes, x: float, y: float, text: str) -> None:
     axes.annotate(text, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=SMALL, color=MUTED)
 
 
-def _name_points(figure: Figure, axes: Axes, x: Array, y: Array, names: list[str]) -> None:
-    """A name beside each point: where it hides no other name and no point, as near as that allows."""
+def _name_points(
+    figure: Figure,
+    axes: Axes,
+    x: Array,
+    judged: list[tuple[Row, Estimate]],
+    board: Leaderboard,
+    line: float | None = None,
+) -> None:
+    """A name beside each point, as near as may be: on no other name and no point, and where there is room on no
+    interval and not on the vertical `line` either. A name that stands far off gets a thin line to its point."""
     figure.draw_without_rendering()  # settles the layout, so that places on paper are known
-    points = axes.transData.transform(np.column_stack([x, y])) * 72 / figure.dpi
-    frame = axes.get_window_extent()
-    bottom, right, top = (edge * 72 / figure.dpi for edge in (frame.y0, frame.x1, frame.y1))
-    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in points]
-    for name, at, (px, py) in zip(names, zip(x, y, strict=True), points, strict=True):
+    to_points = 72 / figure.dpi
+    y = np.array([estimate.value for _, estimate in judged])
+    dots = axes.transData.transform(np.column_stack([x, y])) * to_points
+    frame: _Box = tuple(edge * to_points for edge in axes.get_window_extent().extents)  # type: ignore[assignment]
+    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in dots]
+    crossed = [] if line is None else [_upright(axes, line, None, None, to_points)]
+    crossed += [_upright(axes, at, e.low, e.high, to_points) for at, (_, e) in zip(x, judged, strict=True) if e.low]
+    for (row, _), at, (px, py) in zip(judged, zip(x, y, strict=True), dots, strict=True):
+        name = _label(board, row)
         lines = name.splitlines()
-        width = max(TextPath((0, 0), line, size=_NAME).get_extents().width for line in lines) + 2
+        width = max(TextPath((0, 0), text, size=_NAME).get_extents().width for text in lines) + 2
         half = 0.6 * _NAME * len(lines)
-        places = [
-            (dx, dy)
-            for dy in sorted(np.arange(-60.0, 61.0, 4.0), key=abs)
-            for dx in (_APART, -_APART - width)
-            if (px + dx + width < right or dx < 0) and bottom < py + dy - half and py + dy + half < top
-        ]
-
-        def box(place: tuple[float, float], px: float = px, py: float = py, w: float = width, h: float = half) -> _Box:
-            return px + place[0], py + place[1] - h, px + place[0] + w, py + place[1] + h
-
-        dx, dy = next((p for p in places if not any(_overlap(box(p), other) for other in taken)), (_APART, 0.0))
-        taken.append(box((dx, dy)))
-        look: dict[str, Any] = {
-            "fontsize": _NAME,
-            "color": INK,
-            "va": "center",
-            "ha": "left" if dx > 0 else "right",
-        }
-        text = axes.annotate(name, at, xytext=(dx if dx > 0 else -_APART, dy), textcoords="offset points", **look)
+        places = [(place, _at(px, py, place, width, half)) for place in _places(width, half)]
+        inside = [(place, box) for place, box in places if _within(box, frame)]
+        free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in taken)]
+        clear = [(place, box) for place, box in free if not any(_overlap(box, other) for other in crossed)]
+        (side, dy), box = (clear[:1] or free[:1] or places[:1])[0]
+        taken.append(box)
+        look: dict[str, Any] = {"fontsize": _NAME, "color": INK, "va": "center", "ha": _SIDES[side]}
+        if abs(dy) > half + 9:
+            look["arrowprops"] = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
+        text = axes.annotate(name, at, xytext=(side * _APART, dy), textcoords="offset points", **look)
         text.set_in_layout(False)  # or the picture would be laid out anew
+
+
+def _places(width: float, half: float) -> list[tuple[int, float]]:
+    """Where a name may stand: to the right (1), to the left (-1) or above or below (0), and by how much higher, the
+    nearest first."""
+    heights = np.arange(-100.0, 101.0, 4.0)
+    beside = [(side, dy) for dy in heights for side in (1, -1)]
+    over = [(0, dy) for dy in heights if abs(dy) > half + 5]
+    return sorted(beside + over, key=lambda place: (abs(place[1]) + 2 * (place[0] < 0) - 4 * (place[0] == 0), place[1]))
+
+
+def _at(px: float, py: float, place: tuple[int, float], width: float, half: float) -> _Box:
+    """The box of a name at a place beside the point (px, py)."""
+    side, dy = place
+    left = {1: px + _APART, -1: px - _APART - width, 0: px - width / 2}[side]
+    return left, py + dy - half, left + width, py + dy + half
+
+
+def _upright(axes: Axes, x: float, low: float | None, high: float | None, to_points: float) -> _Box:
+    """The box of a vertical line from `low` to `high`, or from the bottom to the top."""
+    bottom, top = axes.get_ylim()
+    ends = [(x, bottom if low is None else low), (x, top if high is None else high)]
+    (px, lower), (_, upper) = axes.transData.transform(ends) * to_points
+    return px - 1.5, lower, px + 1.5, upper
+
+
+def _within(box: _Box, frame: _Box) -> bool:
+    return frame[0] < box[0] and frame[1] < box[1] and box[2] < frame[2] and box[3] < frame[3]
 
 
 def _overlap(a: _Box, b: _Box) -> bool:

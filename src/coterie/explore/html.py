@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from os import PathLike
+from pathlib import Path
 
 from matplotlib.figure import Figure
 
 from coterie.explore.style import COLOURS, description, to_svg
+from coterie.storage import replace_text
 
 
 class Html(str):
@@ -95,6 +98,14 @@ def page(title: str, *sections: object) -> str:
         tag("style", Html(schemes + _CSS)),
     )
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{join(*sections)}</main></body></html>\n'
+
+
+def write_page(path: str | PathLike[str], text: str) -> Path:
+    """A page as a file, whole or not at all; its folder is made where missing."""
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(file, text)
+    return file
 
 
 _CSS = """

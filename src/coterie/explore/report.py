@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -21,11 +19,10 @@ from coterie.data.describe import describe
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError
-from coterie.evaluation.estimates import Estimate
-from coterie.evaluation.leaderboard import Leaderboard, Row
-from coterie.explore.comparison_figures import accuracy_against_time, leaderboard_bars
+from coterie.evaluation.leaderboard import Leaderboard
+from coterie.explore.comparison_page import comparison_section
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
-from coterie.explore.html import Html, bar, join, page, picture, table, tag
+from coterie.explore.html import Html, bar, join, page, picture, table, tag, write_page
 from coterie.explore.reasons import reason
 from coterie.explore.similarity_figures import similarity_panel
 from coterie.models.base import Recommender
@@ -70,9 +67,9 @@ def write_report(
         sections += _person(model, dataset.catalog, typical_user(x) if user is None else user, k)
         if stranger:
             sections.append(_stranger(model, dataset.catalog, stranger, k))
-    sections += [_comparison(question, board) for question, board in (boards or {}).items()]
+    sections += [comparison_section(question, board) for question, board in (boards or {}).items()]
     sections.append(_next_steps(dataset))
-    return _write(Path(path), page(f"{dataset.name}: a report by Coterie", *sections))
+    return write_page(path, page(f"{dataset.name}: a report by Coterie", *sections))
 
 
 def typical_user(x: Interactions) -> Id:
@@ -248,64 +245,7 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-# ---- models ------------------------------------------------------------------------------------------
-
-
-def _comparison(question: str, board: Leaderboard) -> Html:
-    measures = board.measures
-    asked = {
-        name: f"{name.removesuffix('_seconds')} (s)"
-        for name in ("fit_seconds", "recommend_seconds", "predict_seconds")
-        if any(getattr(row, name) is not None for row in board.rows)
-    }
-    rows = []
-    for row in board.rows:
-        cells = [_estimate(row.estimates.get(m.name)) for m in measures]
-        times = ["-" if (t := getattr(row, name)) is None else f"{t:.2f}" for name in asked]
-        rows.append((_model(row.model), *cells, *times, row.error or _standing(board, row)))
-    heads = ["model", *(m.name.replace("@", " @") for m in measures), *asked.values(), "standing"]
-    pictures: list[Callable[[Leaderboard], Figure]] = [leaderboard_bars, accuracy_against_time]
-    figures = [picture(draw(board)) for draw in pictures] if board.leader else []
-    variants = "; ".join(f"{m.name}: {m.metric.variant}" for m in measures)
-    notes = [
-        *board.notes,
-        f"Standing is by {board.primary.name}; below it, the difference to the leader with its 95 % interval, over the "
-        "same users for both. It can be sure even where the intervals of the two overlap.",
-        f"Variants: {variants}.",
-    ]
-    return join(
-        tag("h2", question),
-        tag("div", *(tag("p", sentence) for sentence in board.words()), class_="says"),
-        tag("div", *figures, class_="pictures"),
-        table(
-            f"Tested on {board.split.test.nnz:,} ratings: {board.split.description}; 95 % intervals over users",
-            *(heads, rows, range(1, len(heads) - 1)),
-        ),
-        tag("ul", *(tag("li", note) for note in notes), class_="quiet"),
-    )
-
-
-def _model(label: str) -> Html:
-    name, _, options = label.partition("(")
-    return join(name, tag("span", options.removesuffix(")"), class_="small") if options else None)
-
-
-def _standing(board: Leaderboard, row: Row) -> Html:
-    """The verdict, and the paired difference behind it."""
-    estimate = row.estimates[board.primary.name]
-    if estimate is None or estimate.difference_low is None:
-        return join(board.verdict(row))
-    interval = tag("span", f"({estimate.difference_low:+.4f} to {estimate.difference_high:+.4f})", class_="whole")
-    return join(board.verdict(row), tag("span", f"{estimate.difference:+.4f} ", interval, class_="small"))
-
-
-def _estimate(estimate: Estimate | None) -> object:
-    if estimate is None:
-        return "-"
-    if estimate.low is None:
-        return f"{estimate.value:.4f}"
-    interval = tag("span", f"{estimate.low:.3f} to {estimate.high:.3f}", class_="small")
-    return join(f"{estimate.value:.4f}", interval)
+# ---- the end ------------------------------------------------------------------------------------------
 
 
 def _next_steps(dataset: Dataset) -> Html:
@@ -323,19 +263,3 @@ def _next_steps(dataset: Dataset) -> Html:
         tag("p", "The same with other people, other models, or your own ratings:"),
         tag("pre", tag("code", "\n".join(filter(None, commands)))),
     )
-
-
-def _write(path: Path, text: str) -> Path:
-    """Whole or not at all: to a temporary name, flushed, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
