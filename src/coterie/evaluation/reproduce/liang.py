@@ -171,7 +171,7 @@ PROTOCOL = Protocol(
         ),
     },
     data=_DATA,
-    duration="ease: a minute and 3 GB; implicit-als, with 2,048 factors: hours",
+    duration="ease: a minute and 3 GB; implicit-als, with 2,048 factors: about an hour",
     entries=ENTRIES,
     function=_run,
 )

@@ -142,7 +142,7 @@ PROTOCOL = Protocol(
         ),
     },
     data=_DATA,
-    duration="ease: about half an hour and 14 GB; the others: some minutes",
+    duration="ease: some minutes and 8 GB; the others: a minute or two",
     entries=ENTRIES,
     function=_run,
 )

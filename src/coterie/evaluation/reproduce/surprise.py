@@ -141,7 +141,7 @@ PROTOCOL = Protocol(
         )
     },
     data=_DATA,
-    duration="100K: a minute or two; 1M: about half an hour, most of it svd++",
+    duration="100K: seconds; 1M: a minute",
     entries=_entries("ml-100k"),
     function=_run,
 )
