@@ -106,22 +106,53 @@ def assert_rules(case: Case, pools: Pools, items: Any, scores: Any, counts: Any)
         assert max(np.unique(items[items >= 0], return_counts=True)[1], default=0) <= case.capacity
 
 
-def test_many_people_get_what_each_would_get_alone() -> None:
+@pytest.mark.parametrize("direct", [False, True])
+def test_many_people_get_what_each_would_get_alone(direct: bool) -> None:
     """Blocks of rows and their state do not run into one another."""
     random = np.random.default_rng(0)
-    n, m, n_genres = 3 * reranking._TASK + 7, 60, 5
-    dense = random.random((m, n_genres)) * (random.random((m, n_genres)) < 0.4)
-    genres = sp.csr_matrix(dense / np.maximum(dense.sum(axis=1, keepdims=True), 1e-9))
+    n, m, n_genres = reranking._TASK + 99, 60, 5
+
+    def few(rows: int, columns: int) -> np.ndarray:
+        return random.random((rows, columns)) * (random.random((rows, columns)) < 0.4)
+
+    def mixed(rows: int) -> sp.csr_matrix:
+        dense = few(rows, n_genres)
+        return sp.csr_matrix(dense / np.maximum(dense.sum(axis=1, keepdims=True), 1e-9))
+
     scores = -np.sort(-random.random((n, 30)).astype(np.float32), axis=1)
     items = random.permuted(np.tile(np.arange(m, dtype=np.int32), (n, 1)), axis=1)[:, :30]
     pools = Pools(np.ascontiguousarray(items), scores, np.full(n, 30), np.zeros(n), np.ones(n))
-    mixes = random.random((n, n_genres))
-    mixes /= mixes.sum(axis=1, keepdims=True)
-    limits, must = np.array([2, 8, 8, 8, 8]), np.array([-3])
-    likeness = sp.csr_matrix(random.random((m, 4)).astype(np.float32))
-    steps = Steps(8, 0.3, 0.3, likeness, False, genres, limits, must)
-    found = fill_lists(pools, steps, sp.csr_matrix(mixes))
-    for row in (0, 255, 256, 700, n - 1):
+    mixes = mixed(n)
+    likeness = sp.csr_matrix(few(m, m if direct else 8).astype(np.float32))
+    steps = Steps(8, 0.4, 0.3, likeness, direct, mixed(m), np.array([2, 9, 1, 9, 9]), np.array([-2]))
+    found = fill_lists(pools, steps, mixes)
+    for row in range(n):
         part = Pools(*(array[row : row + 1] for array in pools))
-        alone = fill_lists(part, steps, sp.csr_matrix(mixes[row]))
-        np.testing.assert_array_equal(found[0][row], alone[0][0])
+        np.testing.assert_array_equal(found[0][row], fill_lists(part, steps, mixes[row])[0][0])
+
+
+@pytest.mark.parametrize("few_rows", [16, -1], ids=["numpy", "compiled"])
+def test_what_differs_by_less_than_rounding_goes_by_score(few_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reranking, "_FEW_ROWS", few_rows)
+    alike = sp.csr_matrix(np.array([[1, 1e-10, 0], [1e-10, 1, 0], [0, 0, 1]], np.float32))
+    nothing = sp.csr_matrix((3, 0), dtype=np.float64)
+    steps = Steps(3, 0.5, 0.0, alike, True, nothing, np.empty(0, np.int64), np.empty(0, np.int64))
+    pools = Pools(
+        np.array([[0, 1, 2]], np.int32), np.array([[1, 0, 0]], np.float32), np.array([3]), np.zeros(1), np.ones(1)
+    )
+    assert fill_lists(pools, steps, nothing[:1])[0].tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("few_rows", [16, -1], ids=["numpy", "compiled"])
+@pytest.mark.parametrize("capacity", [None, 5])
+def test_what_is_held_counts_before_it_is_listed(
+    few_rows: int, capacity: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items 1 and 3 have the genre of which there may be one, and item 3 is a must."""
+    monkeypatch.setattr(reranking, "_FEW_ROWS", few_rows)
+    genres = sp.csr_matrix(np.array([[0], [1], [0], [1]], np.float64))
+    steps = Steps(3, 0.0, 0.0, None, False, genres, np.array([1]), np.array([3]))
+    pools = Pools(
+        np.array([[0, 1, 2, 3]], np.int32), np.array([[4, 3, 2, 1]], np.float32), np.array([4]), np.zeros(1), np.ones(1)
+    )
+    assert fill_lists(pools, steps, genres[:1] * 0, capacity)[0].tolist() == [[0, 2, 3]]

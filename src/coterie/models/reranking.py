@@ -48,9 +48,10 @@ class Reranked(Recommender):
        - \kappa \sum_g p_g \log \frac{p_g}{\tilde q_g}
 
     with δ the `diversity` and κ the `calibration`. Equal ones go by score. With κ = 0 this is maximal marginal
-    relevance (MMR); with δ = 0 it is the greedy maximum of Steck's objective (equation 9), which is submodular. There p
-    is the mix of genres of the profile, its items weighted by their values (below 0 as 0; `Interactions.decayed` makes
-    old ones weigh less), an item of n genres counting 1 / n for each; q is the mean mix of L with i, and
+    relevance (MMR); with δ = 0 it is the greedy maximum of Steck's objective, which is submodular: every beginning of
+    the list is calibrated as well as may be, so that an item of many genres tends to go first. There p is the mix of
+    genres of the profile, its items weighted by their values (below 0 as 0; `Interactions.decayed` makes old ones weigh
+    less), an item of n genres counting 1 / n for each; q is the mean mix of L with i, and
     :math:`\tilde q = 0.99\, q + 0.01\, p`. Items without genres do not count in either.
 
     Similarities are 0 where they are below, and: by "genre" the number of common genres over the geometric mean of the
