@@ -46,8 +46,8 @@ def lint(questions: Questions, answers: Mapping[str, Answers | str] = {}) -> lis
     questions : Questions
         What the models are asked, the split in it.
     answers : mapping of str to Answers or str
-        What models answered, by label; texts, which are errors of models that failed, are passed over. None: only
-        what can be known before models are fitted.
+        What models answered, by label; texts, which are errors of models that failed, are passed over. Without
+        answers, whatever can be known before models are fitted.
     """
     found = lint_split(questions.split)
     if leaks.foreign_ids(questions.split):

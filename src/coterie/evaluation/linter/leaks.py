@@ -115,9 +115,9 @@ def the_future(split: Split) -> Iterator[Finding]:
         yield Finding(
             check,
             "note",
-            f"{share(anybody, test.nnz)} of the test ratings are older than some training rating, and "
+            f"Of the test ratings, {share(anybody, test.nnz)} are older than some training rating, and "
             f"{share(own, test.nnz)} are older than a rating of the same user that models are told: the future helps "
-            'to tell the past, and figures are better than they will be in use. split="time" tests on the future only.',
+            'to tell the past, and figures may be better than in use. split="time" tests on the future only.',
             max(anybody, own),
         )
 

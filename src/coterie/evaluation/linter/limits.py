@@ -67,9 +67,10 @@ def unseen_items(split: Split) -> Iterator[Finding]:
             "items that cannot be answered",
             _severity(ratings, split.test.nnz),
             f"{counted(n, 'test item')} without training ratings, with {share(ratings, split.test.nnz)} of the test "
-            f"ratings ({ratings:,}), {chosen(n, 'stays', 'stay')} in the test: a model that reads only ratings cannot "
-            f"find {chosen(n, 'it', 'them')}, so {chosen(n, 'it counts', 'they count')} as missed, and a rating is "
-            "predicted from what else is known. Only models that read the catalog can do better.",
+            f"ratings ({ratings:,}), {chosen(n, 'stays', 'stay')} in the test. A model that reads only ratings knows "
+            f"nothing of {chosen(n, 'it: it counts', 'them: they count')} as missed in lists, and "
+            f"{chosen(n, 'its', 'their')} ratings are predicted from what else is known. Only models that read "
+            "the catalog can do better.",
             n,
         )
 

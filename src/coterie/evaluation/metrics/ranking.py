@@ -26,8 +26,8 @@ map_full       divided by :math:`n_u`               so ranx, RecTools, Recommend
                                                     from 1 to k, hit or not
 mrr            first hit within k, else 0           so ranx, RecBole
 hit_rate       1 where any of the first k is a hit  so ranx, RecBole; the same as recall where one item is held out
-r_precision    hits among the first                 so Recommenders; the same as ranx's in lists of k, for which alone
-               :math:`\min(k, n_u)`, divided by     k matters
+r_precision    hits among the first                 so Recommenders; ranx looks at all :math:`n_u` first places of the
+               :math:`\min(k, n_u)`, divided by     list, whatever k, which is the same in lists of k items
                :math:`n_u`
 auc            over all unseen items, ties half,    RecBole's ``AUC`` ranks all users' pairs together, its ``GAUC``
                users equal                          weighs users by :math:`n_u`; implicit's ``AUC_at_k`` takes what

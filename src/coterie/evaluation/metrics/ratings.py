@@ -87,7 +87,7 @@ def deviation_calibration(predictions: Predictions) -> PerUser:
     diagonal, over one-sided intervals; here intervals are central, and distances absolute, so that 0.05 reads as five
     points of a hundred on average. 0 is perfect. Ratings are whole or half stars, and predictions are cut at the ends
     of the scale, so that no model comes to 0 exactly. Only ratings with a prediction and a deviation count; a model
-    without deviations has no value.
+    without deviations has no value. Chance adds to absolute distances, so near 0 the interval lies above the value.
     """
     deviations = predictions.deviations
     if deviations is None:

@@ -93,10 +93,14 @@ class Split:
             RATINGS_UNSEEN: int(unseen[test.indices].sum()),
             GIVEN_UNSEEN: 0 if given is None else int(unseen[given.indices].sum()),
         }
+        counted = {what: n for what, n in counted.items() if n}
         for part, name in ((train, "training"), (test, "test")):
             if not part.nnz:
-                raise DataError(f"the split ({description}) leaves no {name} ratings; choose another, or another share")
-        return cls(train, test, description, {what: n for what, n in counted.items() if n}, given, timed)
+                account = "".join(f"; {n:,} {what}" for what, n in counted.items())
+                raise DataError(
+                    f"the split ({description}) leaves no {name} ratings{account}; choose another, or another share"
+                )
+        return cls(train, test, description, counted, given, timed)
 
     @classmethod
     def of_parts(

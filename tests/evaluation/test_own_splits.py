@@ -1,0 +1,116 @@
+"""Splits that a person brings: checked, made of parts with ids of their own, or read from two files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coterie.data.interactions import Interactions
+from coterie.errors import DataError, ParameterError
+from coterie.evaluation import Split, compare, load_split
+from tests.evaluation.made import make, triples
+
+
+def test_a_split_of_ones_own_is_checked() -> None:
+    x = make([(u, i, 3.0, i) for u in range(4) for i in range(4)])
+    first = np.arange(x.nnz) < 9
+    train, test = (x.select(keep, keep_vocabularies=True) for keep in (first, ~first))
+    assert Split.of(train, test, "mine").description == "mine"
+    with pytest.raises(DataError, match="also training ratings, the first of user 0 and item 0"):
+        Split.of(train, x)
+    with pytest.raises(DataError, match="different ids"):
+        Split.of(train, x.select(~first))
+
+
+def test_given_ratings_are_checked() -> None:
+    x = make([(u, i, 3.0, i) for u in range(4) for i in range(4)])
+    strangers = x.user_index >= 2
+    train, told, test = (
+        x.select(keep, keep_vocabularies=True)
+        for keep in (~strangers, strangers & (x.indices < 3), strangers & (x.indices == 3))
+    )
+    made = Split.of(train, test, given=told)
+    assert made.profiles is told and made.n_test_users == 2
+    with pytest.raises(DataError, match="2 users have both given and training ratings, the first of them user 0"):
+        Split.of(train, test, given=train)
+    with pytest.raises(DataError, match="2 test ratings are also given ratings, the first of user 2 and item 3"):
+        Split.of(train, test, given=x.select(strangers, keep_vocabularies=True))
+    one = told.select(told.user_index == 2, keep_vocabularies=True)
+    assert Split.of(train, test, given=one).dropped["test users without given ratings, left out"] == 1
+    with pytest.raises(DataError, match=r"given ratings .* have different ids"):
+        Split.of(train, test, given=x.select(strangers))
+
+
+OLD = {("b", 1): 5.0, ("b", 2): 3.0, ("a", 1): 2.0}
+
+
+def supplied(table: dict[tuple[str, int], float]) -> Interactions:
+    users, items = zip(*table, strict=True)
+    return Interactions.from_frame({"u": users, "i": items, "r": list(table.values())}, "u", "i", "r")
+
+
+tables = st.dictionaries(
+    st.tuples(st.sampled_from("abcd"), st.integers(1, 5)), st.sampled_from([1.0, 3.0, 5.0]), min_size=1
+)
+
+
+@given(tables, tables)
+def test_parts_with_ids_of_their_own_become_one_split(one: dict[Any, float], other: dict[Any, float]) -> None:
+    train, test = supplied(one), supplied(other)
+    try:
+        made = Split.of_parts(train, test, overlap="drop")
+    except DataError as error:
+        assert "leaves no test ratings" in str(error)
+        return
+    assert triples(made.train) == triples(train)
+    known = {user for user, _ in one}
+    expected = {(*pair, value) for pair, value in other.items() if pair not in one and pair[0] in known}
+    assert triples(made.test) == expected
+    assert made.dropped.get("test ratings that are also training ratings, left out", 0) == len(
+        one.keys() & other.keys()
+    )
+    for whole, first, second in (
+        (made.train.users, train.users, test.users),
+        (made.train.items, train.items, test.items),
+    ):
+        assert whole.ids.tolist() == list(dict.fromkeys([*first.ids.tolist(), *second.ids.tolist()]))
+    assert made.train.users == made.test.users and made.train.items == made.test.items
+
+
+def test_pairs_in_both_parts_are_refused_or_left_out_as_the_caller_chose() -> None:
+    test = {("b", 1): 4.0, ("b", 9): 1.0, ("z", 1): 1.0}
+    with pytest.raises(DataError, match="1 test ratings are also training ratings, the first of user 'b' and item 1"):
+        Split.of_parts(supplied(OLD), supplied(test))
+    assert Split.of_parts(supplied(OLD), supplied(test), overlap="drop").dropped == {
+        "test ratings that are also training ratings, left out": 1,
+        "test users without training ratings, left out": 1,
+        "test ratings of those users, left out": 1,
+        "test items without training ratings, kept": 1,
+        "test ratings of those items": 1,
+    }
+    with pytest.raises(ParameterError, match="overlap must be 'error' or 'drop', not 'keep'"):
+        Split.of_parts(supplied(OLD), supplied(test), overlap="keep")  # type: ignore[arg-type]
+    numbers = Interactions.from_frame({"u": [1], "i": [1]}, "u", "i")
+    with pytest.raises(DataError, match="user ids are text here, but the new ones are integers"):
+        Split.of_parts(supplied(OLD), numbers)
+
+
+def test_a_split_from_two_files(tmp_path: Path) -> None:
+    first, second = tmp_path / "train.csv", tmp_path / "test.csv"
+    first.write_text("who,what,stars\n1,10,4\n1,20,3\n2,10,5\n")
+    second.write_text("who,what,stars\n2,20,1\n2,30,5\n3,10,2\n")
+    columns = {"user": "who", "item": "what", "rating": "stars"}
+    data, made = load_split(first, second, **columns, cache=False)
+    assert made.train.to_frame().rows() == data.interactions.to_frame().rows() == [(1, 10, 4), (1, 20, 3), (2, 10, 5)]
+    assert made.test.to_frame().rows() == [(2, 20, 1), (2, 30, 5)]
+    assert made.train.n_users == 3 and made.train.n_items == 3 and not made.timed
+    assert "train" in made.description and "test" in made.description
+    board = compare(data, ["popularity"], made, ["recall@1"], relevant_from=5, progress=False)
+    assert board.n_users == 1
+    with pytest.raises(DataError, match="3 test ratings are also training ratings"):
+        load_split(data, first, **columns, cache=False)
