@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import coterie as ct
@@ -26,7 +32,8 @@ def test_compare_is_the_library_s(run: Run, movies: Path) -> None:
     )
     expected = board.to_dict()
     assert document["words"] == expected["words"]
-    timeless = [[{k: v for k, v in row.items() if not k.endswith("seconds")} for row in d["rows"]]
+    costs = ("fit_seconds", "recommend_seconds", "predict_seconds", "peak_bytes")
+    timeless = [[{k: v for k, v in row.items() if k not in costs} for row in d["rows"]]
                 for d in (document, expected)]  # fmt: skip
     assert timeless[0] == timeless[1]
 
@@ -52,3 +59,124 @@ def test_models_keep_their_names_on_a_narrow_terminal(
     shown = run("compare", movies, "-m", "popularity", "-m", "item-knn", "--n-neighbors", "5", "--split", "random").out
     assert {"popularity", "item-knn", "n_neighbors=5", "ndcg"} <= set(shown.split())
     assert max(map(len, shown.splitlines())) <= width
+
+
+def test_models_are_named_in_one_word_or_one_by_one(run: Run, movies: Path) -> None:
+    several = ["--models", "popularity,random", "-m", "random", "-m", "user-knn", "--n-neighbors", "4"]
+    rows = run("compare", movies, *several, *OPTIONS, "--json").document["rows"]
+    assert {row["model"] for row in rows} == {"popularity", "random", "user-knn(n_neighbors=4)"}
+    answer = run("compare", movies, "--models", "popularity,nothing")
+    assert answer.status == 1 and "unknown model 'nothing'; there are random, " in answer.err
+
+
+def test_metrics_are_named_in_one_word_or_one_by_one(run: Run, movies: Path) -> None:
+    words = ["--metric", "ndcg@3,rmse", "--metric", "recall@2", "--split", "random"]
+    document = run("compare", movies, "--models", "popularity", *words, "--json").document
+    assert [metric["name"] for metric in document["metrics"]] == ["ndcg@3", "rmse", "recall@2"]
+
+
+def test_the_table_as_csv_and_as_a_page(run: Run, movies: Path, tmp_path: Path) -> None:
+    csv, html = tmp_path / "new" / "board.csv", tmp_path / "board.html"
+    document = run(
+        "compare", movies, "--models", "popularity,random", *OPTIONS, "--json", "--csv", csv, "--html", html
+    ).document
+    frame = pl.read_csv(csv)
+    assert frame["model"].to_list() == [row["model"] for row in document["rows"]]
+    assert frame["p_value"].to_list() == [row["metrics"]["ndcg@5"]["p_value"] for row in document["rows"]]
+    assert {"fit_seconds", "recommend_seconds", "peak_bytes", "model_bytes", "mean_popularity"} <= set(frame.columns)
+    text = html.read_text("utf-8")
+    assert all(sentence in text for sentence in document["words"]) and "<img" in text
+
+
+def test_a_model_over_the_budget_is_a_row_and_the_others_go_on(run: Run, movies: Path) -> None:
+    slow = ["-m", "bayesian-mf", "--n-burn-in", "100000"]
+    answer = run("compare", movies, "--models", "popularity", *slow, *OPTIONS, "--budget", "1s")
+    assert answer.status == 0 and "popularity leads" in answer.out
+    assert "ran over the budget of 1 s" in " ".join(answer.out.split())
+    assert run("compare", movies, "--budget", "soon").err.startswith("error: budget must be a time such as 90s")
+    assert "--budget 10m" in run("compare", movies, "--tune").err
+
+
+def test_what_is_sampled_is_in_the_name(run: Run, movies: Path) -> None:
+    document = run("compare", movies, "--models", "popularity", "--sampled", 5, *OPTIONS, "--json").document
+    assert [metric["name"] for metric in document["metrics"]] == ["ndcg@5 (sampled 5)", "rmse"]
+
+
+def test_findings_stand_below_the_table_worst_first(run: Run, movies: Path) -> None:
+    answer = run("compare", movies, "--models", "popularity", *OPTIONS)
+    lines = answer.out.splitlines()
+    warned = [at for at, line in enumerate(lines) if line.startswith("warning: ")]
+    noted = next(at for at, line in enumerate(lines) if line.startswith("Lists are judged for"))
+    assert warned and max(warned) < noted
+    assert "--split" in answer.out and 'split="' not in answer.out
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_a_terminal_shows_what_it_has_room_for(
+    run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = run("compare", movies, "--models", "popularity,bayesian-svd++", "--split", "random").out
+    assert max(map(len, shown.splitlines())) <= width
+    head = shown.split("───")[0].split()
+    assert {"ndcg", "leader", "fit", "list", "memory", "model"} <= set(head)
+    assert ("coverage" in head) == (width > 80)
+
+
+# ---- Ctrl-C ------------------------------------------------------------------------------------------------
+
+# The command itself, with one more model: one that waits as long as a file is there.
+WAITING = """
+import sys, time, types
+from pathlib import Path
+from coterie.cli import main
+from coterie.models import registry
+from coterie.models.baselines import Popularity
+
+class Waits(Popularity):
+    name = "waits"
+    def _fit(self, train, catalog):
+        while train.n_users > 24 and Path(sys.argv[1]).exists():
+            time.sleep(0.02)
+        super()._fit(train, catalog)
+
+module = types.ModuleType("coterie.models.waits")
+module.Waits = Waits
+sys.modules["coterie.models.waits"] = module
+registry.MODELS["waits"] = ("waits", "Waits")
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_ctrl_c_shows_what_is_done_and_the_same_command_goes_on(movies: Path, tmp_path: Path) -> None:
+    gate, cache = tmp_path / "gate", tmp_path / "cache"
+    gate.touch()
+    words = ["compare", str(movies), "--models", "popularity,random", "-m", "waits", "-m", "bias", *OPTIONS]
+    command = [sys.executable, "-c", WAITING, str(gate), *words]
+    environment = os.environ | {"COTERIE_CACHE": str(cache), "COLUMNS": "200"}
+    first = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, encoding="utf-8"
+    )
+    kept = cache / "comparisons"
+    try:
+        end = time.monotonic() + 120
+        while len(list(kept.glob("*/*/manifest.json"))) < 2:  # popularity and random are done
+            assert first.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        time.sleep(0.3)
+        first.send_signal(signal.SIGINT)
+        out, err = first.communicate(timeout=60)
+    finally:
+        first.kill()
+    assert first.returncode == 130
+    assert "popularity" in out and "Interrupted; not compared: waits and bias." in out
+    assert err == "interrupted: 2 of 4 models are done; the same command goes on from there\n"
+    assert len(list(kept.glob("*/*/manifest.json"))) == 2
+
+    gate.unlink()
+    again = subprocess.run(command, capture_output=True, text=True, env=environment, encoding="utf-8", timeout=120)
+    assert again.returncode == 0, again.stderr
+    taken = next(line for line in again.stdout.splitlines() if line.startswith("Taken from an earlier run: "))
+    assert set(taken.removeprefix("Taken from an earlier run: ").rstrip(".").split(" and ")) == {"popularity", "random"}
+    assert {"waits", "bias"} <= set(again.stdout.split())
+    assert list(kept.iterdir()) == []  # it has ended, so nothing is kept

@@ -268,7 +268,7 @@ def test_in_another_thread_the_budget_is_looked_at_between_the_steps() -> None:
     thread = threading.Thread(target=lambda: boards.append(compare(world(), models, "random", **options)))
     thread.start()
     thread.join()
-    assert [(row.model, row.error is None) for row in boards[0].rows] == [("popularity", True), ("slow", False)]
+    assert [row.error is None for row in boards[0].rows] == [True, False]
 
 
 @pytest.mark.parametrize("budget", ["soon", "0", -3])

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
@@ -22,8 +23,10 @@ from coterie.evaluation import Leaderboard, compare
 from coterie.evaluation.estimates import Estimate
 from coterie.evaluation.leaderboard import Row
 from coterie.explore import (
+    accuracy_against_popularity,
     accuracy_against_time,
     genre_bars,
+    group_bars,
     leaderboard_bars,
     long_tail,
     quiet_typical_busy,
@@ -223,12 +226,18 @@ def board() -> Leaderboard:
             "bias",
             {},
             {
-                "ndcg@5": Estimate(0.30, 0.28, 0.32, -0.01, -0.02, 0.01),
+                "ndcg@5": Estimate(0.30, 0.28, 0.32, -0.01, -0.02, 0.01, 0.4, 0.2),
                 "rmse": Estimate(0.9, 0.88, 0.92),
             },
             *(0.01, 0.02),
         ),
-        Row("random", {}, {"ndcg@5": Estimate(0.02, 0.01, 0.03, -0.29, -0.3, -0.28), "rmse": None}, 0.0, 0.0),
+        Row(
+            "random",
+            {},
+            {"ndcg@5": Estimate(0.02, 0.01, 0.03, -0.29, -0.3, -0.28, 1e-9, 5e-10), "rmse": None},
+            0.0,
+            0.0,
+        ),
         Row("broken", {}, {"ndcg@5": None, "rmse": None}, error="it broke"),
     ]
     return dataclasses.replace(real, rows=rows)
@@ -278,7 +287,7 @@ def test_names_of_points_lie_on_no_name_and_no_point(board: Leaderboard) -> None
     figure = accuracy_against_time(dataclasses.replace(board, rows=rows))
     figure.draw_without_rendering()
     axes = figure.axes[0]
-    boxes = [text.get_window_extent() for text in axes.texts]
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to its point
     for at, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[at + 1 :])
         for point in axes.transData.transform([(2.0, 0.3), (8.0, 0.3), (9.9, 0.1)]):
@@ -299,7 +308,55 @@ def test_names_with_options_stay_inside_the_frame(board: Leaderboard) -> None:
     figure.draw_without_rendering()
     axes = figure.axes[0]
     frame = axes.get_window_extent()
-    boxes = [text.get_window_extent() for text in axes.texts]
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to its point
+    for at, box in enumerate(boxes):
+        assert frame.y0 <= box.y0 and box.y1 <= frame.y1 and frame.x0 <= box.x0 and box.x1 <= frame.x1
+        assert not any(box.overlaps(other) for other in boxes[at + 1 :])
+
+
+def test_accuracy_against_popularity_has_the_share_of_people_and_what_they_rated_themselves(board: Leaderboard) -> None:
+    shown = {"item-knn(similarity=pearson)": 0.3, "bias": 0.1}
+    rows = [dataclasses.replace(row, popularity=shown.get(row.model)) for row in board.rows]
+    axes = accuracy_against_popularity(dataclasses.replace(board, rows=rows, profile_popularity=0.2)).axes[0]
+    points = [
+        (float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in axes.lines if line.get_marker() == "o"
+    ]  # type: ignore[index]
+    assert points == [(30.0, 0.31), (10.0, 0.30)]
+    assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "--"] == [20.0]  # type: ignore[index]
+    with pytest.raises(DataError, match="how popular"):
+        accuracy_against_popularity(dataclasses.replace(board, rows=board.rows[:2]))
+
+
+def test_group_bars_have_a_panel_for_each_group_on_one_scale(board: Leaderboard) -> None:
+    groups = {
+        "few": {"item-knn(similarity=pearson)": Estimate(0.2, 0.1, 0.3), "bias": Estimate(0.1, 0.0, 0.2, -0.1)},
+        "many $": {"bias": Estimate(0.4, 0.3, 0.6)},
+    }
+    figure = group_bars(dataclasses.replace(board, groups={"activity": groups}))
+    few, many = figure.axes
+    assert [axes.get_title(loc="left") for axes in (few, many)] == ["few", r"many \$"]
+    assert [[float(bar.get_width()) for bar in axes.patches] for axes in (few, many)] == [[0.2, 0.1], [0.4]]  # type: ignore[attr-defined]
+    assert few.get_xlim() == many.get_xlim() and few.get_xlim()[0] == 0 and few.get_xlim()[1] >= 0.6
+    assert [t.get_text() for t in few.get_yticklabels()] == ["item-knn", "bias"]
+    assert "Not the same model leads in every group" in description(figure)
+    to_svg(figure)
+    with pytest.raises(DataError, match="no groups by 'popularity'; it has activity"):
+        group_bars(dataclasses.replace(board, groups={"activity": groups}), "popularity")
+
+
+def test_names_of_many_models_are_all_inside_the_frame(board: Leaderboard) -> None:
+    """Twenty-one of them, a third of which lie on a heap in a corner."""
+    chance = np.random.default_rng(0)
+    values = np.concatenate([chance.random(14) / 3, np.zeros(7)])
+    rows = [
+        Row(f"model-number-{n}", {}, {"ndcg@5": Estimate(v, v * 0.9, v * 1.1, p_value=0.001)}, popularity=v / 2)
+        for n, v in enumerate(values.tolist())
+    ]
+    figure = accuracy_against_popularity(dataclasses.replace(board, rows=rows, profile_popularity=0.1))
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    frame, boxes = axes.get_window_extent(), [Text.get_window_extent(text) for text in axes.texts]
+    assert len(boxes) == 21
     for at, box in enumerate(boxes):
         assert frame.y0 <= box.y0 and box.y1 <= frame.y1 and frame.x0 <= box.x0 and box.x1 <= frame.x1
         assert not any(box.overlaps(other) for other in boxes[at + 1 :])

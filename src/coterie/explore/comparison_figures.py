@@ -287,7 +287,7 @@ def _name_points(
 def _places(width: float, half: float) -> list[tuple[int, float]]:
     """Where a name may stand: to the right (1), to the left (-1) or above or below (0), and by how much higher, the
     nearest first."""
-    heights = np.arange(-100.0, 101.0, 4.0)
+    heights = np.arange(-300.0, 301.0, 4.0)
     beside = [(side, dy) for dy in heights for side in (1, -1)]
     over = [(0, dy) for dy in heights if abs(dy) > half + 5]
     return sorted(beside + over, key=lambda place: (abs(place[1]) + 2 * (place[0] < 0) - 4 * (place[0] == 0), place[1]))
