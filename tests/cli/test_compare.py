@@ -180,3 +180,18 @@ def test_ctrl_c_shows_what_is_done_and_the_same_command_goes_on(movies: Path, tm
     assert set(taken.removeprefix("Taken from an earlier run: ").rstrip(".").split(" and ")) == {"popularity", "random"}
     assert {"waits", "bias"} <= set(again.stdout.split())
     assert list(kept.iterdir()) == []  # it has ended, so nothing is kept
+
+
+def test_lists_made_again_are_contestants_too(run: Run, movies: Path) -> None:
+    """Options of lists follow the model whose lists they are about, and may be repeated."""
+    answer = run(
+        "compare", movies, "-m", "ease", "-m", "ease", "--diversity", "0.3", "-m", "ease", "--never", "Comedy",
+        "--never", "heat", "--at-most", "Drama=3", "--split", "random", "--json",
+    )  # fmt: skip
+    assert answer.status == 0, answer.err
+    labels = {row["model"] for row in answer.document["rows"]}
+    assert labels == {
+        "ease",
+        "reranked(ease, diversity=0.3)",
+        "reranked(ease, never=('Comedy', 2), at_most={'Drama': 3})",
+    }

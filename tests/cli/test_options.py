@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import coterie as ct
 from coterie.cli import compare, models
 from coterie.cli.compare import with_options_attached
 from coterie.cli.options import HyperParameters, ModelOptions, flag, model_named_in, settings, spelled_out
@@ -103,4 +104,4 @@ def test_in_compare_options_belong_to_the_model_before_them() -> None:
 
 def test_a_contestant_with_an_unknown_option_names_it() -> None:
     with pytest.raises(ParameterError, match="random has no option --depth; it has --random-state"):
-        compare._contestant("random:depth=3")
+        compare._contestant("random:depth=3", ct.load("movielens-sample"))

@@ -14,12 +14,14 @@ import typer
 
 from coterie.cli.options import DataArgument, HyperParameters, as_options, flag, settings, switches
 from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, table
+from coterie.cli.reranking import LIST_FLAGS, reranked_from_text
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from coterie.data.dataset import Dataset
     from coterie.evaluation.leaderboard import Leaderboard, Row
     from coterie.models.base import Recommender
 
@@ -120,10 +122,11 @@ def compare(
         "sampled": sampled,
         "allow_leaks": allow_leaks,
     }
-    contestants = _contestants(models or [], model or [])
+    dataset = data.load()
+    contestants = _contestants(models or [], model or [], dataset)
     folder = _folder([*vars(data).items(), *asked.items()])
     try:
-        board = run(data.load(), contestants, progress=not out.as_json, resume=folder, **asked)
+        board = run(dataset, contestants, progress=not out.as_json, resume=folder, **asked)
     except ComparisonInterrupted as interruption:
         return _interrupted(interruption.board, out, kept=folder.exists())
     shutil.rmtree(folder, ignore_errors=True)
@@ -206,30 +209,36 @@ def with_options_attached(arguments: Sequence[str]) -> list[str]:
         if len(folded) > 1 and folded[-2] in ("-m", "--model"):
             place = len(folded) - 1
             known = folded[-1] in MODELS
-            own = {flag(p): p for p in model_class(folded[-1]).parameters()} if known else {}
+            own = {flag(p): p for p in model_class(folded[-1]).parameters()} | LIST_FLAGS if known else {}
             set_by = switches(folded[-1]) if known else {}
     return folded
 
 
-def _contestants(named: Iterable[str], single: Iterable[str]) -> list[str | Recommender]:
+def _contestants(named: Iterable[str], single: Iterable[str], dataset: Dataset) -> list[str | Recommender]:
     """The models of ``--models`` and those of ``--model``; a name that both have counts once."""
     names = [name.strip() for text in named for name in text.split(",") if name.strip()]
     wanted = list(dict.fromkeys([*names, *single])) or ["all"]
     if "all" in wanted:
         wanted = list(dict.fromkeys([*MODELS, *(name for name in wanted if name != "all")]))
-    return [_contestant(text) for text in wanted]
+    return [_contestant(text, dataset) for text in wanted]
 
 
-def _contestant(text: str) -> Recommender:
+def _contestant(text: str, dataset: Dataset) -> Recommender:
     """The model that ``item-knn:n_neighbors=40,similarity=cosine`` names."""
     name, _, given = text.partition(":")
     hyper_parameters = HyperParameters()
+    lists: list[tuple[str, str]] = []  # how its lists are to be made
     for pair in given.split(",") if given else []:
         option, equals, value = pair.partition("=")
         if not equals:
             raise ParameterError(f"--model {text!r}: write options as {name}:option=value,option=value")
-        hyper_parameters[option.strip().replace("-", "_")] = value.strip()
-    return model_class(name)(**settings(name, hyper_parameters))
+        option, value = option.strip().replace("-", "_"), value.strip()
+        if option in LIST_FLAGS.values():
+            lists.append((option, value))
+        else:
+            hyper_parameters[option] = value
+    model = model_class(name)(**settings(name, hyper_parameters))
+    return reranked_from_text(model, lists, dataset.interactions, dataset.catalog)
 
 
 # ---- the table ---------------------------------------------------------------------------------------------
