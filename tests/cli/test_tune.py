@@ -52,7 +52,7 @@ def test_own_options_of_the_model_are_not_searched(run: Run, movies: Path) -> No
     given = ["--n-factors", "64", "--no-biases"]  # the first as by default
     document = run("tune", "bpr", "-d", movies, *OPTIONS, *given, "--n-epochs", "3", "--json").document
     assert document["fixed"] == {"n_factors": 64, "biases": False, "n_epochs": 3}
-    assert document["searched"] == ["learning_rate", "regularization", "negatives"]
+    assert document["searched"] == ["learning_rate", "regularization", "fold_in_regularization", "negatives"]
     shown = run("tune", "bpr", "-d", movies, *OPTIONS, *given, "--n-epochs", "3").out
     assert "n_factors=64" in shown and "--no-biases" in shown
 

@@ -152,7 +152,7 @@ def test_no_test_rating_reaches_the_search(inner: str | None) -> None:
 def test_a_split_of_more_than_the_data_is_refused() -> None:
     x = world()
     outer = split_by_time(x, 0.3)
-    with Spy.fresh(), pytest.raises(DataError, match=r"the split has \d+ ratings that the data lack"):
+    with Spy.fresh(), pytest.raises(DataError, match=r"\d+ ratings that the search is judged by are not in training"):
         search(Spy(), outer.train, split=outer)
     assert not Spy.fitted
     with pytest.raises(DataError, match="other users or items than the data"):
@@ -290,6 +290,23 @@ def test_ctrl_c_keeps_what_is_done_and_the_trial_is_done_again(tmp_path: Path) -
         search(Spy())
 
 
+@pytest.mark.parametrize("last", ["outcome", "seconds", "settings"])  # what was written before the process was gone
+def test_a_search_whose_process_died_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, last: str) -> None:
+    whole = search("rp3beta", n_trials=6)
+    plain = optuna.Trial.set_user_attr
+
+    def die(self: optuna.Trial, key: str, value: Any) -> None:
+        plain(self, key, value)
+        if self.number == 3 and key == last:
+            raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.Trial, "set_user_attr", die)
+        with pytest.raises(SystemExit):
+            search("rp3beta", n_trials=6, storage=tmp_path)
+    assert_frame_equal(timeless(search("rp3beta", n_trials=6, storage=tmp_path)), timeless(whole))
+
+
 def test_a_trial_that_the_budget_cut_is_done_again(tmp_path: Path) -> None:
     with Spy.fresh(sleeps=0.4):
         cut = search(Spy(), n_trials=4, budget=0.6, storage=tmp_path)
@@ -307,7 +324,7 @@ def test_a_trial_that_the_budget_cut_is_done_again(tmp_path: Path) -> None:
     [
         ({"metric": "recall@5"}, "metric 'ndcg@5', and now 'recall@5'"),
         ({"data": world(seed=1)}, "other data"),
-        ({"split": "random"}, "other parts"),
+        ({"split": "random"}, "other validation"),
         ({"fixed": {"normalize": False}}, "fixed"),
         ({"random_state": 1}, "random_state 0, and now 1"),
         ({"relevant_from": 2.0}, "relevant_from"),

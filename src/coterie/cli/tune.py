@@ -14,7 +14,7 @@ from coterie.cli.output import INTERRUPTED, Output, Side, cell, heading, stdout,
 from coterie.errors import ParameterError
 
 if TYPE_CHECKING:
-    from coterie.evaluation.search import Search
+    from coterie.evaluation.found import Search
 
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 

@@ -2,11 +2,12 @@
 
 from coterie.evaluation.comparison import ComparisonInterrupted, compare
 from coterie.evaluation.evaluate import Answers, Questions, answer, ask, relevance_threshold
+from coterie.evaluation.found import Search
 from coterie.evaluation.groups import by_group, user_groups
 from coterie.evaluation.leaderboard import Leaderboard
 from coterie.evaluation.linter import Finding, check_folds, check_validation, lint, lint_split
 from coterie.evaluation.metrics import METRICS, parse
-from coterie.evaluation.search import Search, tune
+from coterie.evaluation.search import tune
 from coterie.evaluation.splits import (
     SPLITS,
     Split,

@@ -27,7 +27,7 @@ from coterie.evaluation.metrics import Measure, parse
 from coterie.evaluation.splits import Split
 from coterie.evaluation.splits import splits as make_splits
 from coterie.evaluation.time_limit import OutOfTime, TimeLimit
-from coterie.evaluation.tuning import Tuned, label_of, plain, tuned
+from coterie.evaluation.tuning import Tuned, plain, tuned
 from coterie.evaluation.watching import Watch
 from coterie.models.base import Recommender
 from coterie.models.registry import MODELS, model_class
@@ -159,7 +159,7 @@ def _contestants(models: Iterable[str | Recommender] | None) -> dict[str, Recomm
     found: dict[str, Recommender] = {}
     for model in wanted:
         fresh = model_class(model)() if isinstance(model, str) else dataclasses.replace(model)  # type: ignore[type-var]
-        label = label_of(fresh)
+        label = fresh.label
         if label in found:
             raise ParameterError(f"models has {label!r} twice; each may stand there once")
         found[label] = fresh

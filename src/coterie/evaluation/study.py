@@ -191,13 +191,10 @@ class Begun:
 
 def _differences(kept: Mapping[str, Any], about: Mapping[str, Any]) -> list[str]:
     """What a kept search is of that is not as it is now, in words; what is too long to tell only by its name."""
+    long = {"data": "other data", "validation": "other validation ratings", "ranges": "other ranges"}
+    long["rungs"] = "other numbers of sweeps"
     unlike = [key for key in about if kept.get(key) != about[key]]
-    return [
-        f"other {key}"
-        if key in ("data", "parts", "ranges", "rungs")
-        else f"{key} {kept.get(key)!r}, and now {about[key]!r}"
-        for key in unlike
-    ]
+    return [long.get(key, f"{key} {kept.get(key)!r}, and now {about[key]!r}") for key in unlike]
 
 
 def _outcome(trial: optuna.trial.FrozenTrial) -> Outcome | None:

@@ -53,11 +53,5 @@ def changed(model: Recommender) -> dict[str, Any]:
 def plain(value: Any) -> Any:
     """A hyper-parameter as JSON knows it; a model inside a model by its name and options."""
     if isinstance(value, Recommender):
-        return label_of(value)
+        return value.label
     return value.item() if isinstance(value, np.generic) else value
-
-
-def label_of(model: Recommender) -> str:
-    """A model's name with the hyper-parameters that are not its defaults: ``item-knn(n_neighbors=40)``."""
-    options = ", ".join(f"{name}={value}" for name, value in changed(model).items())
-    return f"{model.name}({options})" if options else model.name
