@@ -195,3 +195,32 @@ def test_lists_made_again_are_contestants_too(run: Run, movies: Path) -> None:
         "reranked(ease, diversity=0.3)",
         "reranked(ease, never=('Comedy', 2), at_most={'Drama': 3})",
     }
+
+
+def test_a_split_of_two_files_is_taken_as_it_is(run: Run, tmp_path: Path) -> None:
+    rows = [f"{u},{i},{(u * i) % 5 + 1}" for u in range(1, 31) for i in range(1, 13) if (u + i) % 3]
+    head, (train, test) = "user,item,rating", (tmp_path / "train.csv", tmp_path / "test.csv")
+    train.write_text("\n".join([head, *rows[:-60], rows[-1]]) + "\n")
+    test.write_text("\n".join([head, *rows[-60:], "99,1,5"]) + "\n")
+    options = [
+        "--user",
+        "user",
+        "--item",
+        "item",
+        "--rating",
+        "rating",
+        "-m",
+        "popularity",
+        "--metric",
+        "rmse",
+        "-m",
+        "bias",
+    ]
+    refused = run("compare", train, "--test", test, *options)
+    assert refused.status == 1 and "also training ratings" in refused.err
+    board = run("compare", train, "--test", test, "--overlap", "drop", *options, "--json").document
+    (split,) = board["splits"] if "splits" in board else [board["split"]]
+    assert split["description"].startswith("training and test ratings as supplied")
+    assert any("left out" in what for what in split["dropped"])
+    both = run("compare", train, "--test", test, "--split", "random", *options)
+    assert both.status == 1 and "give one of the two" in both.err

@@ -7,8 +7,9 @@ import shutil
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from coterie.data.dataset import Dataset
     from coterie.evaluation.leaderboard import Leaderboard, Row
+    from coterie.evaluation.splits import Split
     from coterie.models.base import Recommender
 
 _JUDGING, _FILES = "How models are judged", "Files"
@@ -70,6 +72,18 @@ def compare(
             rich_help_panel=_JUDGING,
         ),
     ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A split of your own: DATA is all training, and this file, read in the same way, is the test.",
+            rich_help_panel=_JUDGING,
+        ),
+    ] = None,
+    overlap: Annotated[
+        Literal["error", "drop"],
+        typer.Option(help="What becomes of test ratings that DATA has as well.", rich_help_panel=_JUDGING),
+    ] = "error",
     k: Annotated[
         int,
         typer.Option(
@@ -111,8 +125,11 @@ def compare(
     from coterie.evaluation import ComparisonInterrupted
     from coterie.evaluation import compare as run
 
+    if test is not None and split is not None:
+        raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
+    dataset = data.load()
     asked: dict[str, Any] = {
-        "split": split,
+        "split": split if test is None else _brought_along(dataset, data, test, overlap),
         "metrics": metric or None,
         "k": k,
         "relevant_from": relevant_from,
@@ -122,9 +139,8 @@ def compare(
         "sampled": sampled,
         "allow_leaks": allow_leaks,
     }
-    dataset = data.load()
     contestants = _contestants(models or [], model or [], dataset)
-    folder = _folder([*vars(data).items(), *asked.items()])
+    folder = _folder([*vars(data).items(), *{**asked, "split": split}.items(), ("test", test), ("overlap", overlap)])
     try:
         board = run(dataset, contestants, progress=not out.as_json, resume=folder, **asked)
     except ComparisonInterrupted as interruption:
@@ -138,6 +154,14 @@ def compare(
         write_comparison(html, board)
     _show(board, out)
     return 1 if all(row.error for row in board.rows) else 0
+
+
+def _brought_along(dataset: Dataset, data: DataArgument, test: Path, overlap: Literal["error", "drop"]) -> Split:
+    """The dataset as training with the test ratings of a file."""
+    from coterie.cli.sources import read_dataset
+    from coterie.evaluation import load_split
+
+    return load_split(dataset, read_dataset(replace(data, data=str(test))), overlap)[1]
 
 
 def _show(board: Leaderboard, out: Output) -> None:

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 def load_dataset(options: DataOptions) -> Dataset:
     """The dataset that the options name, reduced as they say; what loading skipped is told on stderr."""
+    return _reduced(read_dataset(options), options)
+
+
+def read_dataset(options: DataOptions) -> Dataset:
+    """The same in whole."""
     dataset = ct.load(
         options.data,
         user=_column(options.user),
@@ -41,7 +46,7 @@ def load_dataset(options: DataOptions) -> Dataset:
     )
     for line in dataset.report.skipped_lines[1:]:  # the library's warning has shown the first
         complain("skipped", line)
-    return _reduced(dataset, options)
+    return dataset
 
 
 def _column(text: str | None) -> str | int | None:
