@@ -285,11 +285,11 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """A search that moves `shift` to 0.5; what it was asked."""
     asked: list[dict[str, Any]] = []
 
-    def tune(model: Recommender, data: Any, *, metric: str, budget: float, random_state: int) -> Any:
+    def tune(model: Recommender, data: Any, *, metric: str, budget: float, random_state: int, **rest: Any) -> Any:
         train = data.interactions if isinstance(data, Dataset) else data
-        asked.append({"model": model, "train": train, "metric": metric, "budget": budget, "seed": random_state})
+        asked.append({"model": model, "train": train, "metric": metric, "budget": budget, "seed": random_state, **rest})
         best = dataclasses.replace(model, shift=0.5)  # type: ignore[type-var]
-        return SimpleNamespace(model=best, n_trials=3, seconds=1.5)
+        return SimpleNamespace(model=best, n_trials=3, seconds=1.5, interrupted=budget == 62)
 
     stand_in = ModuleType("coterie.evaluation.search")
     stand_in.tune = tune  # type: ignore[attr-defined]
@@ -303,6 +303,7 @@ def test_each_model_is_tuned_on_training_alone_with_the_same_budget(searches: li
     (asked,) = searches  # popularity predicts no ratings, so there is nothing to tune it by
     assert asked["train"].fingerprint == parts.train.fingerprint
     assert (asked["metric"], asked["budget"], asked["seed"]) == ("rmse", 60, 4)
+    assert asked["relevant_from"] == board.relevant_from and asked["progress"] is False
     tuned = compare(x, [Mean(shift=0.5)], parts, ["rmse"], progress=False)
     assert board.rows[0].estimates["rmse"].value == tuned.rows[0].estimates["rmse"].value  # type: ignore[union-attr]
     assert board.rows[0].options == ["shift=0.5"] and board.rows[0].tuned[0].n_trials == 3
@@ -317,6 +318,12 @@ def test_what_was_tuned_is_not_tuned_again_after_a_stop(searches: list[dict[str,
     assert len(searches) == 1 and again.rows[0].taken and again.rows[0].tuned == first.rows[0].tuned
     compare(world(), [Mean()], "random", budget=61, **options)
     assert len(searches) == 2  # another budget is another search
+
+
+def test_ctrl_c_in_a_search_ends_the_comparison(searches: list[dict[str, Any]]) -> None:
+    with pytest.raises(ComparisonInterrupted) as stop:
+        compare(world(), [Mean(), "bias"], "random", ["rmse"], budget=62, tune=True, progress=False)
+    assert len(searches) == 1 and stop.value.board.unfinished == ["mean", "bias"]
 
 
 def test_tuning_needs_a_budget() -> None:

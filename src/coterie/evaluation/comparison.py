@@ -17,7 +17,7 @@ from coterie.data.progress import quiet
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation import units
 from coterie.evaluation.estimates import Estimate, estimates, listed_popularity
-from coterie.evaluation.evaluate import Answers, Questions, answer, relevance_threshold
+from coterie.evaluation.evaluate import Answers, Questions, answer, relevance_threshold, warm_up
 from coterie.evaluation.groups import GROUPINGS, user_groups
 from coterie.evaluation.kept import KeptAnswers
 from coterie.evaluation.leaderboard import Leaderboard, Row
@@ -293,6 +293,7 @@ class _Asking:
             watch.now("tuning")
             best, account = tuned(best, questions, self.measures[0], self.seconds, self.random_state)
             watch.now("fitting")
+        warm_up(best, questions)
         limit = TimeLimit(self.seconds)
 
         def tick() -> None:

@@ -183,9 +183,11 @@ def answer(
 ) -> Answers:
     """Fit `model` on the training part and ask it everything; `tick` is called after each block of users.
 
-    `limit` is around fitting and asking, but not around the little fit that has kernels compiled.
+    `limit` is around fitting and asking. Who sets one calls `warm_up` before, so that its time is not spent on
+    compiling kernels; without a limit that is done here.
     """
-    _warm_up(model, questions)
+    if limit is None:
+        warm_up(model, questions)
     memory = PeakMemory()
     with limit or nullcontext():
         started = time.perf_counter()
@@ -288,7 +290,7 @@ def _predictions(model: Recommender, questions: Questions) -> Predictions:
     return Predictions(rows, test.values, predicted, len(tested), answered, deviations, tested)
 
 
-def _warm_up(model: Recommender, questions: Questions) -> None:
+def warm_up(model: Recommender, questions: Questions) -> None:
     """Fit a copy on a few users, so that times do not tell which model was the first to have its kernels compiled.
 
     Errors are left to the real fit, which meets them again if they are the model's own.

@@ -40,7 +40,17 @@ def tuned(
     train, catalog = questions.split.train, questions.catalog
     data = train if catalog is None else Dataset(train, catalog)
     name = measure.metric.name if measure.k is None else f"{measure.metric.name}@{measure.k}"
-    found = tune(model, data, metric=name, budget=seconds, random_state=random_state)
+    found = tune(
+        model,
+        data,
+        metric=name,
+        budget=seconds,
+        relevant_from=questions.relevant_from,
+        random_state=random_state,
+        progress=False,
+    )
+    if found.interrupted:  # a search keeps what it has; a comparison ends
+        raise KeyboardInterrupt
     return found.model, Tuned(changed(found.model), int(found.n_trials), float(found.seconds))
 
 
