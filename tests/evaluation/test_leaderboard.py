@@ -12,6 +12,7 @@ import pytest
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation import compare, relevance_threshold, split_at_random
+from coterie.evaluation.leaderboard import Row
 from coterie.models.baselines import Popularity, Random
 from tests.evaluation.small import Broken, Mean, world
 
@@ -164,3 +165,16 @@ def test_the_top_quarter_of_the_scale_is_relevant(scale: Any, threshold: float) 
     scale = np.asarray(scale, float)
     x = Interactions.from_frame(pl.DataFrame({"u": 1, "i": range(len(scale)), "r": scale}), "u", "i", "r")
     assert relevance_threshold(x) == threshold
+
+
+@pytest.mark.parametrize(
+    ("label", "options"),
+    [
+        ("ease", []),
+        ("item-knn(similarity=pearson, n_neighbors=40)", ["similarity=pearson", "n_neighbors=40"]),
+        ("again(ease(a=1, b=2), never=('Comedy', 2), most={'Drama': 3, 'War': 1})",
+         ["ease(a=1, b=2)", "never=('Comedy', 2)", "most={'Drama': 3, 'War': 1}"]),
+    ],
+)  # fmt: skip
+def test_options_of_a_label_are_taken_apart_but_not_what_is_in_brackets(label: str, options: list[str]) -> None:
+    assert Row(label, {}, {}).options == options

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -18,6 +19,8 @@ from coterie.evaluation.splits import Split
 from coterie.evaluation.tuning import Tuned
 
 _COSTS = ("fit_seconds", "recommend_seconds", "predict_seconds", "peak_bytes", "model_bytes")
+# Between the options of a label, and not inside the brackets of one.
+_BETWEEN = re.compile(r", (?![^(\[{]*[)\]}])")
 _DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "p_uncorrected")
 
 
@@ -65,7 +68,7 @@ class Row:
         if len(self.tuned) == 1:
             return [f"{name}={_short(value)}" for name, value in self.tuned[0].parameters.items()]
         options = self.model.partition("(")[2].removesuffix(")")
-        return options.split(", ") if options else []
+        return _BETWEEN.split(options) if options else []
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def tuned(
     model: Recommender, questions: Questions, measure: Measure, seconds: float, random_state: int
 ) -> tuple[Recommender, Tuned]:
     """The model, unfitted, with the best settings that a search of so many seconds finds, and an account of it."""
-    from coterie.evaluation.search import tune  # type: ignore[import-not-found, unused-ignore]
+    from coterie.evaluation.search import tune
 
     train, catalog = questions.split.train, questions.catalog
     data = train if catalog is None else Dataset(train, catalog)
