@@ -215,7 +215,7 @@ def _findings(questions: Sequence[Questions], judged: Mapping[str, _Judged | str
     for at, asked in enumerate(questions):
         answers = {label: j if isinstance(j, str) else j.answers[at] for label, j in judged.items()}
         for finding in lint(asked, answers):
-            alike = finding.check, finding.severity, re.sub(r"[\d.,]+", "0", finding.message)
+            alike = finding.check, finding.severity, re.sub(r"(more|less) than |[\d.,]+", "", finding.message)
             found.setdefault(alike, []).append(finding)
     most = [max(alike, key=lambda f: f.count) for alike in found.values()]
     if len(questions) > 1:
