@@ -155,7 +155,7 @@ def test_a_split_of_more_than_the_data_is_refused() -> None:
     with Spy.fresh(), pytest.raises(DataError, match=r"\d+ ratings that the search is judged by are not in training"):
         search(Spy(), outer.train, split=outer)
     assert not Spy.fitted
-    with pytest.raises(DataError, match="other users or items than the data"):
+    with pytest.raises(DataError, match="other ids than training"):
         search(Spy(), world(20, 20), split=outer)
     assert search(Spy(), x, split=outer).split is outer
 
