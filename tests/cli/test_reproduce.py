@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from coterie.cli import reproduce
 from coterie.evaluation.reproduce import PROTOCOLS, surprise
+from coterie.evaluation.reproduce.protocol import Result
 from tests.cli.conftest import Run
 
 ONLY = ["--only", "bias"]
@@ -86,3 +88,11 @@ def test_the_table_fits_the_terminal(run: Run, rated: Path, monkeypatch: pytest.
     _, _, table = shown.partition("Errors of predicted")
     assert max(map(len, table.splitlines())) <= width
     assert {"rmse", "mae", "published"} <= set(table.split())
+
+
+@pytest.mark.parametrize(
+    ("published", "tolerance", "shown"), [(25038, 0, "25,038"), (3.87, 0.005, "3.87"), (None, 0, "-")]
+)
+def test_published_figures_have_the_digits_of_the_source(published: float | None, tolerance: float, shown: str) -> None:
+    result = Result("count", "data", "model", 1.0, published, tolerance, "equal", "a paper")
+    assert reproduce._published(result) == shown

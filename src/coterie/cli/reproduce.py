@@ -113,9 +113,9 @@ def _number(value: float | None, result: Result) -> str:
 def _published(result: Result) -> str:
     """With the digits that were published."""
     value = result.published
-    return (
-        "-" if value is None else f"{value:,.0f}" if result.tolerance == 0 and value.is_integer() else f"{value:.12g}"
-    )
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if result.tolerance == 0 and float(value).is_integer() else f"{value:.12g}"
 
 
 def _notes(chosen: Protocol, results: list[Result]) -> list[str]:

@@ -119,10 +119,10 @@ class Search:
             sentences.append(f"The best has {self.metric} {self.value:.4f}, the defaults {self.default_value:.4f}.")
             sentences.append("It was chosen by these very ratings; on others expect worse.")
         if self.n_users < _FEW_USERS:
-            sentences.append(
-                f'{self.n_users:,} users are few to choose by: chance has a say. A random split (split="random") asks '
-                "more of them, at the price of knowing the future."
-            )
+            more = 'A random split (split="random") asks more of them, at the price of knowing the future.'
+            if not self.split.timed:
+                more = "Hold out a larger share, or search on more data."
+            sentences.append(f"{self.n_users:,} users are few to choose by: chance has a say. {more}")
         return sentences
 
     def to_dict(self) -> dict[str, Any]:

@@ -189,7 +189,7 @@ class Leaderboard:
             which = "all models" if len(tuned) == len(self.rows) > 1 else self._list(tuned)
             sentences.append(f"Tuned first{up_to}, on training ratings alone: {which} ({n:,} trials).")
         if taken := [row for row in self.rows if row.taken]:
-            which = "all models" if len(taken) == len(self.rows) > 1 else self._list(taken)
+            which = "all models" if len(taken) == len(self.rows) > 1 and not self.unfinished else self._list(taken)
             sentences.append(f"Taken from an earlier run: {which}.")
         if self.unfinished:
             sentences.append(f"Interrupted; not compared: {_joined(self.unfinished)}.")
