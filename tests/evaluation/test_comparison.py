@@ -422,3 +422,14 @@ def test_folds_are_kept_one_by_one(tmp_path: Path) -> None:
     assert Counted.fits == 3 and len(list(tmp_path.iterdir())) == 6
     again = compare(world(), [Counted(), Mean()], "3-fold", **options)
     assert Counted.fits == 3 and costless(again) == costless(first)
+
+
+def test_a_sample_as_large_as_the_catalogue_is_refused() -> None:
+    x = world()
+    with pytest.raises(ParameterError, match=f"sampled={x.n_items} is no sample of {x.n_items} items"):
+        compare(x, "random", sampled=x.n_items, progress=False)
+
+
+def test_a_metric_that_the_catalog_cannot_serve_is_named() -> None:
+    with pytest.raises(DataError, match="calibration@5: this metric needs a catalog with genres"):
+        compare(world(), "random", metrics=["ndcg@5", "calibration@5"], progress=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,12 +10,9 @@ import typer
 
 from coterie.cli.options import DataOptions, ModelArgument, as_options, as_words, settings
 from coterie.cli.output import INTERRUPTED, Output, Side, cell, heading, stdout, table
-from coterie.errors import ParameterError
 
 if TYPE_CHECKING:
     from coterie.evaluation.found import Search
-
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
 def tune(
@@ -60,8 +56,9 @@ def tune(
     Example: coterie tune als --metric rmse --budget 2m --config als.toml
     """
     from coterie.evaluation.search import tune as search
+    from coterie.evaluation.units import parse_duration
 
-    seconds = None if budget is None else _seconds(budget)
+    seconds = None if budget is None else parse_duration(budget, "--budget")
     fixed = settings(model.model, model.hyper_parameters)
     found = search(
         model.model,
@@ -89,14 +86,6 @@ def tune(
     if not out.as_json:  # in one line, so that it can be copied
         stdout().print(found.command, soft_wrap=True, markup=False)
     return INTERRUPTED if found.interrupted else 0
-
-
-def _seconds(text: str) -> float:
-    """Seconds from texts such as 90, 45s, 10m, 1.5h."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
-    if match is None or not float(match[1]):
-        raise ParameterError(f"--budget takes a time such as 90, 45s, 10m or 1h, not {text!r}")
-    return float(match[1]) * _SECONDS[match[2]]
 
 
 def _table(found: Search) -> Any:

@@ -129,7 +129,8 @@ def compare(
         )
         for part in _splits(x, split, random_state)
     ]
-    questions[0].context.require(needs)
+    for measure in measures:
+        questions[0].context.require(measure.metric.needs, measure.name)
     if not allow_leaks:
         _refuse_leaks(questions)
     asking = _Asking(questions, measures, seconds, tune, random_state, resume)
@@ -176,6 +177,10 @@ def _measures(metrics: Iterable[str] | None, k: int, x: Interactions, sampled: i
         metrics = [metrics]
     if sampled is not None and sampled < 1:
         raise ParameterError(f"sampled must be at least 1, not {sampled}; None ranks among all items")
+    if sampled is not None and sampled >= x.n_items:
+        raise ParameterError(
+            f"sampled={sampled} is no sample of {x.n_items} items; leave it out to rank all of them"
+        )
     parsed = [parse(name, k) for text in metrics for name in text.split(",") if name.strip()]
     if sampled is not None:
         parsed = [m if m.k is None else dataclasses.replace(m, sampled=sampled) for m in parsed]

@@ -144,7 +144,7 @@ def tune(
         pairs="pairs" in needs,
         deviations="deviations" in needs,
     )
-    questions.context.require(needs)
+    questions.context.require(needs, measure.name)
     about = _about(space, measure, threshold, random_state)
     if storage is not None:
         about |= {

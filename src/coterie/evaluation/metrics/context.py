@@ -49,8 +49,9 @@ class Context:
     profiles: Interactions
     catalog: Catalog | None = None
 
-    def require(self, needs: Iterable[str]) -> None:
-        """Refuse what cannot be looked up here, before any model is fitted: `needs` as in `Metric.needs`.
+    def require(self, needs: Iterable[str], metric: str) -> None:
+        """Refuse what cannot be looked up here, before any model is fitted: `needs` as in `Metric.needs`, of the metric
+        of that name.
 
         Raises
         ------
@@ -58,7 +59,10 @@ class Context:
             There is no catalog, or it does not say what is needed.
         """
         for name in sorted({"genres", "genome"}.intersection(needs)):
-            getattr(self, name)
+            try:
+                getattr(self, name)
+            except DataError as error:
+                raise DataError(f"{metric}: {error}") from None
 
     # ---- popularity --------------------------------------------------------------------------------
 

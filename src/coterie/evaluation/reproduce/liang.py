@@ -15,7 +15,7 @@ from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError
 from coterie.evaluation.evaluate import Questions, answer
 from coterie.evaluation.metrics import parse
-from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, Stopwatch, require_file
+from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, require_file
 from coterie.evaluation.splits import Split
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -143,13 +143,8 @@ def _run(location: str, options: Options) -> Iterator[Result]:
     taking_part = np.unique(users, return_counts=True)[1]
     found = int(taking_part[taking_part >= FEWEST].sum()), int(np.count_nonzero(taking_part >= FEWEST))
     foreign = "" if found == OFFICIAL else f"not ML-20M: {found[0]:,} likes of {found[1]:,} people"
-    for entry in options.chosen(ENTRIES):
-        values, seconds = dict[str, float](), None
-        if entry.ours:
-            options.announce(f"{entry.label}: {parts}")
-            watch = Stopwatch()
-            values, seconds = measure(entry, parts), watch.seconds
-        yield from entry.results("ml-20m" if not foreign else Path(location).name, values, seconds, foreign)
+    dataset = "ml-20m" if not foreign else Path(location).name
+    yield from options.results(ENTRIES, lambda entry: measure(entry, parts), str(parts), dataset, foreign)
 
 
 PROTOCOL = Protocol(

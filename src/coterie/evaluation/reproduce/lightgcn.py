@@ -14,7 +14,7 @@ from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError
 from coterie.evaluation.evaluate import Questions, answer
 from coterie.evaluation.metrics import parse
-from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, Stopwatch, require_file
+from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, require_file
 from coterie.evaluation.splits import Split
 from coterie.kernels.topk import top_k_rows
 from coterie.models.base import Recommender
@@ -115,13 +115,7 @@ def _run(location: str, options: Options) -> Iterator[Result]:
     parts = read(location)
     found = parts.train.nnz, parts.test.nnz
     foreign = "" if found == OFFICIAL else f"not the published split: {found[0]:,} and {found[1]:,} visits"
-    for entry in options.chosen(ENTRIES):
-        values, seconds = dict[str, float](), None
-        if entry.ours:
-            options.announce(f"{entry.label}: {parts}")
-            watch = Stopwatch()
-            values, seconds = measure(entry, parts), watch.seconds
-        yield from entry.results("gowalla", values, seconds, foreign)
+    yield from options.results(ENTRIES, lambda entry: measure(entry, parts), str(parts), "gowalla", foreign)
 
 
 PROTOCOL = Protocol(

@@ -12,7 +12,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError
 from coterie.evaluation.metrics import Ranking, parse
-from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, Stopwatch, require_file
+from coterie.evaluation.reproduce.protocol import Entry, Figure, Options, Protocol, Result, require_file
 from coterie.models.base import Recommender
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -150,13 +150,10 @@ def _run(location: str, options: Options) -> Iterator[Result]:
     data = read(location)
     found = data.train.nnz, len(data.users)
     foreign = "" if found == OFFICIAL else f"not the published files: {found[0]:,} ratings, {found[1]:,} held out"
-    for entry in options.chosen(ENTRIES):
-        values, seconds = dict[str, float](), None
-        if entry.ours:
-            options.announce(f"{entry.label}: {found[0]:,} ratings")
-            watch = Stopwatch()
-            values, seconds = measure(entry.make().fit(data.train), data), watch.seconds
-        yield from entry.results("ncf-ml-1m", values, seconds, foreign)
+    told = f"{found[0]:,} ratings"
+    yield from options.results(
+        ENTRIES, lambda entry: measure(entry.make().fit(data.train), data), told, "ncf-ml-1m", foreign
+    )
 
 
 PROTOCOL = Protocol(

@@ -152,6 +152,24 @@ class Options:
         """The entries that are wanted; context only where all are."""
         return (entry for entry in entries if entry.model in self.only or not self.only)
 
+    def results(
+        self,
+        entries: tuple[Entry, ...],
+        measure: Callable[[Entry], Mapping[str, float]],
+        about: str,
+        dataset: str,
+        foreign: str,
+    ) -> Iterator[Result]:
+        """The results of the wanted entries in turn: `measure` fits and judges one of ours, after it was announced with
+        what it learns from, `about`; `dataset` and `foreign` as in `Entry.results`."""
+        for entry in self.chosen(entries):
+            values, seconds = dict[str, float](), None
+            if entry.ours:
+                self.announce(f"{entry.label}: {about}")
+                watch = Stopwatch()
+                values, seconds = dict(measure(entry)), watch.seconds
+            yield from entry.results(dataset, values, seconds, foreign)
+
 
 @dataclass(frozen=True)
 class Protocol:
