@@ -178,9 +178,7 @@ def _measures(metrics: Iterable[str] | None, k: int, x: Interactions, sampled: i
     if sampled is not None and sampled < 1:
         raise ParameterError(f"sampled must be at least 1, not {sampled}; None ranks among all items")
     if sampled is not None and sampled >= x.n_items:
-        raise ParameterError(
-            f"sampled={sampled} is no sample of {x.n_items} items; leave it out to rank all of them"
-        )
+        raise ParameterError(f"sampled={sampled} is no sample of {x.n_items} items; leave it out to rank all of them")
     parsed = [parse(name, k) for text in metrics for name in text.split(",") if name.strip()]
     if sampled is not None:
         parsed = [m if m.k is None else dataclasses.replace(m, sampled=sampled) for m in parsed]
