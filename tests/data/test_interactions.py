@@ -237,3 +237,11 @@ def test_representations_are_one_short_line() -> None:
     assert repr(ratings) == "Interactions(2 users x 2 items, 3 ratings)"
     assert repr(ct.Dataset(ratings, catalog, "mine")) == f"Dataset('mine', {ratings!r}, {catalog!r})"
     assert repr(ct.Dataset(None)) == "Dataset('dataset', no ratings, no catalog)"
+
+
+def test_more_items_get_columns_after_the_known_ones() -> None:
+    x = ct.Interactions.from_frame(pl.DataFrame({"u": [1, 1], "i": [5, 3]}), user="u", item="i")
+    grown = x.with_items([3, 9, 9, 7])
+    assert grown.items.ids.tolist() == [*x.items.ids.tolist(), 9, 7]
+    assert grown.to_frame().equals(x.to_frame())
+    assert x.with_items([]) is x

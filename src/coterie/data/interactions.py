@@ -310,6 +310,13 @@ class Interactions:
 
         return merge(self, new)
 
+    def with_items(self, ids: Iterable[Id]) -> Interactions:
+        """The same ratings with columns for more items, such as those of a catalog that nobody has rated yet, so that
+        a model that knows items by their content can recommend them. New ids are appended; known ones keep their
+        place."""
+        more = Vocabulary(list(dict.fromkeys(ids)), "item")
+        return replace(self, items=self.items.grown(more)[0]) if len(more) else self
+
     # ---- weighing: each gives a new Interactions ----------------------------------------------------
 
     def decayed(self, half_life: float, now: int | None = None) -> Interactions:

@@ -281,7 +281,7 @@ def _predictions(model: Recommender, questions: Questions) -> Predictions:
     tested = np.flatnonzero(test.user_counts)
     rows = np.searchsorted(tested, test.user_index)
     profiles, users = questions.asked(tested)
-    predicted = model.rate(profiles, rows, test.indices, users)
+    predicted = model.rate(profiles, rows, test.indices, users, test.timestamps)
     answered = np.isfinite(predicted)
     predicted = np.where(answered, predicted, split.train.mean)
     deviations = None

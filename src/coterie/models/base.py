@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from copy import copy
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 
-from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import CapabilityError, NotFittedError, ParameterError
+from coterie.errors import CapabilityError, ParameterError
 from coterie.kernels.topk import top_k_rows
 from coterie.models.explanation import Explanation
-from coterie.models.parameters import Parameter, parameters_of
+from coterie.models.learner import Learner
 from coterie.models.profiles import Profile, entry_rows, profile_row, profile_rows
 from coterie.models.tables import Top, check_length, id_list, named, owned, ranked
-from coterie.models.training import Predict, Sweep, Training, Watch
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -33,44 +30,20 @@ People = tuple["sp.csr_matrix", Array | None]
 _BLOCK_BYTES = 32 << 20
 
 
-class Recommender(ABC):
+class Recommender(Learner):
     """A model from which recommendations come.
 
-    A subclass is a dataclass whose fields are its hyper-parameters (`parameters.Range` gives their
-    ranges and help); it writes `_fit` and `_score`, and where it can `_explain` and `_similarities`.
-    What `_fit` learns is stored in attributes that end in ``_``. A model that iterates sets `learns_in_sweeps` and
-    loops over `_sweeps`: `n_iterations` times where a sweep does not depend on how many there are to be, so that a fit
-    that ends early is one with fewer sweeps, and `n_epochs` times where it does, as with a learning rate that falls.
-    One that can take in new ratings writes `_update`, and where that ends as a fit to all of them would, up to
-    rounding, it sets `update_equals_refit`.
-
-    Attributes
-    ----------
-    train_ : Interactions
-        What the model was fitted on; the profiles of known users are its rows.
-    catalog_ : Catalog or None
-        What `fit` was told about the items.
+    A subclass writes, beside what a `Learner` has to, `_score`, and where it can `_explain` and `_similarities`.
     """
 
-    name: ClassVar[str]
     #: Whether the model predicts ratings; its scores need not be those ratings.
     predicts_ratings: bool = False
-    #: Whether it learns in sweeps, which can be watched, interrupted and resumed.
-    learns_in_sweeps: ClassVar[bool] = False
-    #: Whether `update` learns what a fit to all the data would learn, up to rounding.
-    update_equals_refit: ClassVar[bool] = False
+    #: Whether predicted ratings depend on when they are given.
+    predicts_at_times: ClassVar[bool] = False
     #: Whether a list is the best scores in order, each list by itself.
     lists_by_score: ClassVar[bool] = True
 
-    train_: Interactions
-    catalog_: Catalog | None
-    _training: Training
-
     # ---- what a model writes -----------------------------------------------------------------------
-
-    @abstractmethod
-    def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        """Learn; set attributes that end in ``_``."""
 
     @abstractmethod
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
@@ -83,6 +56,13 @@ class Recommender(ABC):
         """Predicted ratings (n,) of pairs (``profiles[rows[j]]``, ``items[j]``); `rows` is increasing."""
         return self._score(profiles, users)[rows, items]
 
+    def _predict_at(
+        self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array, times: Array | None
+    ) -> Array:
+        """As `_predict`, of ratings given at `times` (Unix seconds; None: at the end of training), for a model that
+        `predicts_at_times`."""
+        return self._predict(profiles, users, rows, items)
+
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         """Base, contributions (`user_index` or `item_index`, `similarity`, `rating`, `contribution`), a sentence."""
         raise CapabilityError(f"{type(self).__name__} does not explain single scores")
@@ -94,186 +74,6 @@ class Recommender(ABC):
     def _similarities(self, items: Array) -> Array:
         """Similarity, float32 (n, n_items), of the given items to all items."""
         raise CapabilityError(f"{type(self).__name__} has no notion of similar items; ItemKNN has one")
-
-    # ---- fitting -----------------------------------------------------------------------------------
-
-    @classmethod
-    def parameters(cls) -> dict[str, Parameter]:
-        """The hyper-parameters: type, default, range and help of each."""
-        return parameters_of(cls)
-
-    @property
-    def label(self) -> str:
-        """The name, with what of the hyper-parameters is not as by default: ``ease(regularization=100.0)``."""
-        values = [(p, getattr(self, p.name)) for p in self.parameters().values()]
-        changed = [
-            value.label if isinstance(value, Recommender) else f"{p.name}={value}"
-            for p, value in values
-            if value != p.default
-        ]
-        return f"{self.name}({', '.join(changed)})" if changed else self.name
-
-    def fit(
-        self,
-        train: Interactions,
-        catalog: Catalog | None = None,
-        *,
-        validation: Interactions | None = None,
-        checkpoint: str | PathLike[str] | None = None,
-        watch: Watch | None = None,
-    ) -> Self:
-        """Learn from `train`; a second call starts afresh.
-
-        A model that learns in sweeps keeps the objective after each in `objective_` (float64 (sweeps,)). Ctrl-C
-        lets the running sweep end and raises KeyboardInterrupt; the model is then that of the sweeps done, and usable.
-
-        Parameters
-        ----------
-        train : Interactions
-        catalog : Catalog or None
-            What is known about the items.
-        validation : Interactions or None
-            Held-out ratings; the RMSE on them after each sweep is kept in `held_out_rmse_`. They teach nothing.
-        checkpoint : path or None
-            A folder to which each sweep is written. A fit that was cut off goes on from there when it is called
-            again in the same way, with the same result, bit for bit.
-        watch : callable or None
-            Called after each sweep as ``watch(done, total, so_far)``; ``so_far()`` is the model of the sweeps done,
-            fitted and the caller's own, at the cost of what the model does before and after its sweeps. What it
-            returns is whether to end here; the model is then that of the sweeps done.
-
-        Raises
-        ------
-        ParameterError
-            A hyper-parameter is out of its range.
-        CapabilityError
-            `validation`, `checkpoint` or `watch` with a model that does not learn in sweeps, or `validation` with one
-            that predicts no ratings.
-        DivergenceError
-            Learning led nowhere.
-        """
-        if not isinstance(train, Interactions):
-            raise TypeError(
-                f"fit takes Interactions, not {type(train).__name__}; "
-                "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
-            )
-        self._check_parameters()
-        extras = {"validation": validation, "checkpoint": checkpoint, "watch": watch}
-        given = next((name for name, value in extras.items() if value is not None), None)
-        if given is not None and not self.learns_in_sweeps:
-            raise CapabilityError(f"{type(self).__name__} does not learn in sweeps; call fit without {given}")
-        for learned in vars(self).keys() - self.parameters().keys():  # and what was worked out from it
-            delattr(self, learned)
-        self._training = training = Training(train, catalog, validation, checkpoint, watch)
-        try:
-            self._fit(train, catalog)
-        finally:
-            training.release_interrupts()
-            del self._training
-        self.train_, self.catalog_ = train, catalog
-        if training.interrupted:
-            raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
-        return self
-
-    def _check_parameters(self) -> None:
-        for parameter in self.parameters().values():
-            parameter.check(getattr(self, parameter.name), type(self).__name__)
-
-    def _sweeps(self, total: int, keep: Mapping[str, Array], predict: Predict | None = None) -> Iterator[Sweep]:
-        """For the loop of a model that learns in sweeps.
-
-        Parameters
-        ----------
-        total : int
-            How many there are to be; fewer come where some were done before, or after Ctrl-C.
-        keep : arrays by name
-            All that a sweep changes, and it changes it in place: where an earlier fit was cut off they are set
-            to what it had.
-        predict : callable or None
-            Ratings of (users, items) by row number as of now, for a model that predicts ratings.
-        """
-        return self._training.sweeps(self, total, keep, predict)
-
-    # ---- taking in what is new ---------------------------------------------------------------------
-
-    def update(self, new: Interactions) -> Self:
-        """Take in new ratings: of new users, of known users, and of new items where the model can.
-
-        What the model knows becomes `train_.merge(new)`: ids are appended, known ones keep their row numbers, a
-        new rating of a known pair replaces the old one. From then on everybody is answered from the new data. How
-        much the model has learned from it is for the model to say: with `update_equals_refit` as much as a fit to
-        all the data, otherwise only what `_update` says. The catalog stays; a new item that it lacks has no title.
-
-        Raises
-        ------
-        CapabilityError
-            There are new items, and the model cannot take them in without a fit.
-        DataError
-            The new ratings do not go with the old (see `Interactions.merge`).
-
-        After an error the model is as it was.
-        """
-        train = self._fitted()
-        if not isinstance(new, Interactions):
-            raise TypeError(f"update takes Interactions, not {type(new).__name__}")
-        merged = train.merge(new)
-        changed = []
-        for known, given, counts in (
-            (train.users, new.users, new.user_counts),
-            (train.items, new.items, new.item_counts),
-        ):
-            _, rows = known.grown(given)
-            changed.append(np.unique(rows[(counts > 0) | (rows >= len(known))]))
-        if not any(map(len, changed)):
-            return self
-        self.__dict__ = self._updated(merged, *changed).__dict__  # all at once, and only now that nothing can fail
-        return self
-
-    def _updated(self, merged: Interactions, changed_users: Array, changed_items: Array) -> Self:
-        """A copy that has taken in what `_update` is told of."""
-        updated = copy(self)
-        updated._forget_derived()
-        updated._update(merged, changed_users, changed_items)
-        updated.train_ = merged
-        updated._forget_derived()  # what `_update` worked out from the old `train_`
-        return updated
-
-    def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        """Bring the learned state up to date with `merged`, which becomes `train_` afterwards.
-
-        `changed_users` and `changed_items` are the row numbers, increasing, of those with new ratings and of those
-        that are new. Learned arrays must be replaced, not written into: they may be mapped, and are needed if this
-        fails. Here nothing is learned: profiles are read when they are asked about, so that new users and new
-        ratings of known items need nothing, if all that is learned is about items.
-        """
-        added = merged.n_items - self.train_.n_items
-        if added:
-            first = merged.items.ids[self.train_.n_items : self.train_.n_items + 1].tolist()[0]
-            raise CapabilityError(
-                f"{type(self).__name__} has learned nothing about new items: item {first!r}"
-                f"{f' and {added - 1:,} more' if added > 1 else ''}; "
-                "fit it to all the data: model.fit(model.train_.merge(new), model.catalog_)"
-            )
-
-    def _refit(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        """`_update` for models that learn anew what they know, at the cost of a fit."""
-        self._fit(merged, self.catalog_)
-
-    def _forget_derived(self) -> None:
-        """Drop what was worked out from the learned state and kept (cached properties)."""
-        for name in vars(self).keys() - self.parameters().keys():
-            if not name.endswith("_"):
-                delattr(self, name)
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether there is something to ask it."""
-        return hasattr(self, "train_")
-
-    def _fitted(self) -> Interactions:
-        if not self.is_fitted:
-            raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(interactions) first")
-        return self.train_
 
     # ---- scores ------------------------------------------------------------------------------------
 
@@ -433,8 +233,16 @@ class Recommender(ABC):
 
     # ---- ratings -----------------------------------------------------------------------------------
 
-    def predict(self, user_ids: Iterable[Id], item_ids: Iterable[Id]) -> Array:
+    def predict(self, user_ids: Iterable[Id], item_ids: Iterable[Id], timestamps: Iterable[int] | None = None) -> Array:
         """Predicted ratings of pairs, float32 (n,), clipped to the scale of the training ratings.
+
+        Parameters
+        ----------
+        user_ids, item_ids : ids
+            As many of the one as of the other.
+        timestamps : int (n,) or None
+            When the ratings are given, in Unix seconds, for a model that `predicts_at_times`; the others do not ask.
+            None: at the time of the last training rating.
 
         Raises
         ------
@@ -445,9 +253,19 @@ class Recommender(ABC):
         users, items = train.users.indices(user_ids), train.items.indices(item_ids)
         if len(users) != len(items):
             raise ParameterError(f"{len(users)} users and {len(items)} items; predict takes pairs")
-        return self._rate_pairs(train.to_scipy(), np.arange(train.n_users), users, items)
+        times = None if timestamps is None else np.asarray(timestamps, np.int64)
+        if times is not None and times.shape != (len(users),):
+            raise ParameterError(f"{len(times)} timestamps for {len(users)} pairs; predict takes one a pair")
+        return self._rate_pairs(train.to_scipy(), np.arange(train.n_users), users, items, times)
 
-    def rate(self, profiles: sp.csr_matrix, rows: Array, items: Array, users: Array | None = None) -> Array:
+    def rate(
+        self,
+        profiles: sp.csr_matrix,
+        rows: Array,
+        items: Array,
+        users: Array | None = None,
+        times: Array | None = None,
+    ) -> Array:
         """Predicted ratings, float32 (m,), of pairs (``profiles[rows[j]]``, item ``items[j]``), clipped to the scale.
 
         Parameters
@@ -457,11 +275,15 @@ class Recommender(ABC):
             A profile and an item of each pair.
         users : int (n,) or None
             As in `score`.
+        times : int (m,) or None
+            As `timestamps` in `predict`.
         """
         self._rates()
-        return self._rate_pairs(*self._asked(profiles, users), rows, items)
+        return self._rate_pairs(*self._asked(profiles, users), rows, items, times)
 
-    def _rate_pairs(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
+    def _rate_pairs(
+        self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array, times: Array | None
+    ) -> Array:
         order = np.argsort(rows, kind="stable")
         distinct, place = np.unique(rows[order], return_inverse=True)
         predictions = np.empty(len(rows), np.float32)
@@ -469,8 +291,13 @@ class Recommender(ABC):
             start, stop = np.searchsorted(place, [block.start, block.stop])
             asked = distinct[block]
             pairs = order[start:stop]
-            known = None if users is None else users[asked]
-            predictions[pairs] = self._predict(profiles[asked], known, place[start:stop] - block.start, items[pairs])
+            predictions[pairs] = self._predict_at(
+                profiles[asked],
+                None if users is None else users[asked],
+                place[start:stop] - block.start,
+                items[pairs],
+                None if times is None else times[pairs],
+            )
         return np.clip(predictions, *self.train_.scale)
 
     def predict_for(self, profile: Profile, item_ids: Iterable[Id]) -> Array:

@@ -141,6 +141,11 @@ class Reranked(Recommender):
         return self.model.learns_in_sweeps
 
     @property
+    def predicts_at_times(self) -> bool:  # type: ignore[override]
+        """Whether predicted ratings of the wrapped model depend on when they are given."""
+        return self.model.predicts_at_times
+
+    @property
     def update_equals_refit(self) -> bool:  # type: ignore[override]
         """Whether `update` learns what a fit to all the data would learn."""
         return self.model.update_equals_refit
@@ -156,6 +161,11 @@ class Reranked(Recommender):
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
         return self.model_._predict(profiles, users, rows, items)
+
+    def _predict_at(
+        self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array, times: Array | None
+    ) -> Array:
+        return self.model_._predict_at(profiles, users, rows, items, times)
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         return self.model_._explain(profile, user, item)

@@ -94,7 +94,7 @@ class Training:
     def sweeps(
         self, model: Recommender, total: int, keep: Mapping[str, Array], predict: Predict | None
     ) -> Iterator[Sweep]:
-        """The sweeps to do, one at a time; see `Recommender._sweeps`."""
+        """The sweeps to do, one at a time; see `Learner._sweeps`."""
         judge = self._judge(predict, model)
         objectives, errors = np.full(total, np.nan), np.full(total, np.nan)
         arrays = {f"kept.{name}": array for name, array in keep.items()} | {"objective": objectives, "error": errors}
