@@ -8,8 +8,9 @@ from benchmarks.jobs import Bound, Contender, Job, Target
 
 #: Explicit ALS: λ for every rating of the row, in all contenders; biases.
 _RATINGS = {"n_factors": 64, "regularization": 0.05}
-#: Implicit ALS: confidence 1 + α for whatever is rated, the same λ for everyone, in all contenders.
-_CHOICES = {"regularization": 30.0, "alpha": 1.0}
+#: Implicit ALS by number of factors: confidence 1 + α for whatever is rated, the same λ for everyone, in all contenders.
+#: With 128 factors, NDCG@10 after six sweeps is .24 at λ = 30 and .38 at 100.
+_CHOICES = {64: {"regularization": 30.0, "alpha": 1.0}, 128: {"regularization": 100.0, "alpha": 1.0}}
 _SOLVERS = {"Cholesky": "cholesky", "CG": "cg", "iALS++": "ials++"}
 #: Gradient descent: the same λ in the same update.
 _DESCENT = {"n_factors": 64, "regularization": 0.05}
@@ -60,19 +61,19 @@ def _als() -> Job:
 
 
 def _implicit_als(n_factors: int) -> Job:
-    block = n_factors // 2
+    block, choices = n_factors // 2, _CHOICES[n_factors]
     ours, irspack = [], []
     for name, solver in _SOLVERS.items():
-        parameters = {**_CHOICES, "n_factors": n_factors, "solver": solver, "loss": "original"}
+        parameters = {**choices, "n_factors": n_factors, "solver": solver, "loss": "original"}
         parameters |= {"regularization_exponent": 0.0, "cg_steps": 3, "block_size": block, "init_scale": 0.001}
         ours.append(_ours(f"coterie {name}", "implicit-als", "n_iterations", parameters, implicit=True))
-        options = {**_CHOICES, "n_factors": n_factors, "solver": solver.replace("++", "pp"), "block_size": block}
+        options = {**choices, "n_factors": n_factors, "solver": solver.replace("++", "pp"), "block_size": block}
         irspack.append(Contender(f"irspack {name}", "peers_models:irspack_als", options=options, beside=ours[-1].name))
     implicit = [
         Contender(
             f"implicit {name}",
             "peers_models:implicit_als",
-            options={**_CHOICES, "n_factors": n_factors, "use_cg": name == "CG"},
+            options={**choices, "n_factors": n_factors, "use_cg": name == "CG"},
             beside=f"coterie {name}",
         )
         for name in ("Cholesky", "CG")
