@@ -364,7 +364,7 @@ def _why_nothing(model: Recommender, among: Constraints | None, seen: list[set[I
     pool = set(model.satisfying(among))
     left = [item for item in pool if not seen or any(item not in rated for rated in seen)]
     if not left:
-        which = "all" if among is None else f"all that is asked for ({counted(len(pool), 'item')})"
+        which = "all" if among is None else f"all that was asked for ({counted(len(pool), 'item')})"
         return f"Nothing is left to recommend: {which} was rated already (--include-seen allows that)."
     if not model.lists_by_score:
         return "Nothing it can recommend: the rules leave nothing."

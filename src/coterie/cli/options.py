@@ -271,6 +271,7 @@ def _short(bound: float | None) -> str:
 # ---- options of data ----------------------------------------------------------------------------------
 
 _DATA_HELP = "A named dataset (`coterie data list`), or a file, a folder or a .zip with ratings."
+DATA_ARGUMENT = typer.Argument(metavar="DATA", help=_DATA_HELP)
 _DATES = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
 _READING, _REDUCING = "Reading files", "Using a part of the data"
 
@@ -387,7 +388,7 @@ class DataArgument(DataOptions):
 class NewDataArgument(DataOptions):
     """Ratings that are new; which is for the caller to say."""
 
-    data: Annotated[str, typer.Argument(metavar="DATA", help=_DATA_HELP)] = field()
+    data: Annotated[str, DATA_ARGUMENT] = field()
 
 
 def as_words(options: DataOptions) -> list[str]:

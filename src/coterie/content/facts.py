@@ -41,6 +41,11 @@ class ItemFacts:
         self._meant: dict[tuple[str, str], str] = {}
 
     @property
+    def has_counts(self) -> bool:
+        """Whether there are ratings to count."""
+        return self._counts is not None
+
+    @property
     def counts(self) -> Array:
         """Ratings of each item, int (n_items,)."""
         if self._counts is None:

@@ -31,10 +31,8 @@ class Part:
         What it asks.
     holds : bool (n_items,)
         Of which items it is true.
-    given_up : Constraints or None
-        The constraints without it; None where it is no part of constraints.
     key : (str, Any)
-        The field, and which of its entries.
+        The field of `Constraints`, and which of its entries; an empty field where it is none of theirs.
     loosened : callable or None
         What it would have to be for the nearest of some items (row numbers) to satisfy it; None if nothing would do.
     """
@@ -98,27 +96,38 @@ def satisfying(constraints: Constraints, facts: ItemFacts) -> Array:
     return all_hold(parts, facts, constraints)
 
 
-def all_hold(parts: Sequence[Part], facts: ItemFacts, constraints: Constraints, order: Array | None = None) -> Array:
+def all_hold(
+    parts: Sequence[Part],
+    facts: ItemFacts,
+    constraints: Constraints,
+    order: Array | None = None,
+    within: Array | None = None,
+) -> Array:
     """Where all parts hold; `NothingFitsError` where there is no such item.
 
-    `order` (n_items,) says which items an error shows first; without it the most rated ones.
+    `order` (n_items,) says which items an error shows first; without it the most rated ones. `within`, bool (n_items,),
+    says of which items it may speak.
     """
     holds = np.ones(len(facts.items), bool)
     for part in parts:
         holds &= part.holds
-    if holds.any():
+    if holds.any() or (within is not None and not within.any()):
         return holds
     asked = "; ".join(part.words for part in parts)
     if not len(holds):
         raise NothingFitsError(f"there are no items, so none satisfies {asked or 'anything'}")
-    found = relaxations(parts, facts, constraints, order)
+    found = relaxations(parts, facts, constraints, order, within)
     n, shown = len(found[0].leave_out), "; or ".join(map(str, found[:_SHOWN]))
     remedy = "Relax one" if n == 1 else f"No single one is to blame; relax {n} together"
     raise NothingFitsError(f"no item satisfies all of: {asked}. {remedy}: {shown}", tuple(found))
 
 
 def relaxations(
-    parts: Sequence[Part], facts: ItemFacts, constraints: Constraints, order: Array | None = None
+    parts: Sequence[Part],
+    facts: ItemFacts,
+    constraints: Constraints,
+    order: Array | None = None,
+    within: Array | None = None,
 ) -> list[Relaxation]:
     """The smallest sets of parts without which there are items, those that give most items first.
 
@@ -126,11 +135,13 @@ def relaxations(
     """
     fails = ~np.stack([part.holds for part in parts], axis=1)  # (n_items, n_parts)
     failed = fails.sum(axis=1)
+    if within is not None:
+        failed[~within] = len(parts) + 1
     nearest = np.flatnonzero(failed == failed.min())
     patterns, which = np.unique(fails[nearest], axis=0, return_inverse=True)
     which = which.reshape(-1)  # NumPy 2.0 gives it another shape
     if order is None:
-        order = facts.counts if facts._counts is not None else np.zeros(len(fails))
+        order = facts.counts if facts.has_counts else np.zeros(len(fails))
     found = []
     for place, pattern in enumerate(patterns):
         gained = nearest[which == place]
