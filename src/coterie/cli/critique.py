@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.options import DATA_ARGUMENT, ConstraintOptions, HyperParameters, WholeDataOptions
+from coterie.cli.constraining import ConstraintOptions
+from coterie.cli.options import DATA_ARGUMENT, HyperParameters, WholeDataOptions
 from coterie.cli.output import Output, UsageError, cell, complain, frame_table, heading, stdout, working
 from coterie.errors import CoterieError, ParameterError
 from coterie.models.registry import MODELS
@@ -158,7 +159,8 @@ def _converse(now: Critique, k: int, asked: Constraints | None) -> None:
 def _tell(now: Critique, k: int, asked: Constraints | None) -> pl.DataFrame | None:
     document, *pictures = _answer(now, k, asked)
     stdout().print(*pictures, sep="\n")
-    return document.get("recommendations")
+    found: pl.DataFrame | None = document.get("recommendations")
+    return found
 
 
 def _heard(now: Critique, word: str, rest: str, found: pl.DataFrame | None) -> Critique | None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coterie.cli.constraining import PANEL, ConstraintOptions
 from coterie.cli.options import (
-    ConstraintOptions,
     DataArgument,
     DataOptions,
     ListOptions,
@@ -188,7 +188,7 @@ def recommend(
             "--candidate",
             metavar="ITEM",
             help="Is this item or another so named; repeat.",
-            rich_help_panel="What may be recommended",
+            rich_help_panel=PANEL,
         ),
     ] = None,
     wanted: ConstraintOptions = ConstraintOptions(),
@@ -228,7 +228,9 @@ def recommend(
     else:
         picture = _why_nothing(fitted, among, [] if include_seen else seen)
     said = {} if among is None else {"constraints": among.to_dict()}
-    out.show({**_about(fitted), **whom, **said, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture)
+    out.show(
+        {**_about(fitted), **whom, **said, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture
+    )
 
 
 def predict(

@@ -11,20 +11,18 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass, replace
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_origin, get_type_hints
 
 import typer
 
-from coterie.content.constraints import Constraints, conditions
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     from coterie.data.dataset import Dataset
-    from coterie.data.vocabulary import Id
     from coterie.models.parameters import Parameter
 
 
@@ -133,7 +131,6 @@ class ModelOptions:
     hyper_parameters: HyperParameters = field(default_factory=HyperParameters)
 
 
-_CONSTRAINTS = "What may be recommended"
 _LISTS = "How lists are made"
 
 
@@ -167,34 +164,6 @@ class ListOptions:
     pool: Annotated[
         str | None, _list_option("N", "Best items of the model among which the list is chosen: 200 if nothing is said.")
     ] = None
-
-
-class SaidConstraints:
-    """What may be recommended: the fields of `coterie.Constraints` that have an option."""
-
-    def constraints(self, among: Sequence[Id] | None = None) -> Constraints | None:
-        """What the options say, and which items alone; None where nothing is said."""
-        said = replace(Constraints.from_options(vars(self)), among=among)
-        return said or None
-
-
-def _constraint_options() -> Iterator[tuple[str, Any, Any]]:
-    """A field for each: its option as `conditions` has it."""
-    for name, condition in conditions().items():
-        if condition.option:
-            kind: Any = list[str] | None if condition.many else str | None
-            option = typer.Option(
-                f"--{condition.option}", metavar=condition.metavar, help=condition.help, rich_help_panel=_CONSTRAINTS
-            )
-            yield name, Annotated[kind, option], field(default=None)
-
-
-if TYPE_CHECKING:
-    ConstraintOptions = SaidConstraints
-else:
-    ConstraintOptions = make_dataclass(
-        "ConstraintOptions", list(_constraint_options()), bases=(SaidConstraints,), namespace={"__module__": __name__}
-    )
 
 
 def settings(model: str, hyper_parameters: HyperParameters) -> dict[str, Any]:

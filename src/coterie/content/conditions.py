@@ -35,7 +35,7 @@ class Condition(ABC):
 
     @abstractmethod
     def checked(self, name: str, value: Any) -> Any:
-        """`value` in the form in which it is kept; `ParameterError`, which names the field, where it cannot be meant."""
+        """`value` as it is kept; `ParameterError`, which names the field, where it cannot be meant."""
 
     @abstractmethod
     def parsed(self, texts: Sequence[str]) -> Any:
@@ -183,13 +183,12 @@ class Levels(Condition):
             raise ParameterError(f"{name} maps tags to numbers, such as {{{self._example}}}, not {value!r}")
         levels = {}
         for tag, level in value.items():
-            if not isinstance(tag, str) or not tag.strip():
+            if not _is_text(tag):
                 raise ParameterError(f"{name} maps tags to numbers; {tag!r} is no tag")
-            number = isinstance(level, numbers.Real) and not isinstance(level, bool) and math.isfinite(level)
             if self.people:
                 if not _is_whole(level) or level < 1:
                     raise ParameterError(f"{name} of {tag!r} must be a number of people from 1, not {level!r}")
-            elif not number or not 0 <= level <= 1:
+            elif not _is_number(level) or not 0 <= level <= 1:
                 raise ParameterError(f"{name} of {tag!r} must be a relevance between 0 and 1, not {level!r}")
             levels[tag.strip()] = int(level) if self.people else float(level)
         return levels
@@ -233,6 +232,14 @@ class Levels(Condition):
         return f"atmospheric{self.sign}{3 if self.people else 0.7}"
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _is_whole(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
@@ -244,6 +251,6 @@ def _each(name: str, value: Any, kinds: Any, what: str) -> list[Any]:
     many = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
     values = [int(one) if _is_whole(one) else one for one in many]
     for one in values:
-        if not isinstance(one, kinds) or isinstance(one, bool) or (isinstance(one, str) and not one.strip()):
+        if not isinstance(one, kinds) or isinstance(one, bool) or not str(one).strip():
             raise ParameterError(f"each of {name} must be {what}, not {one!r}")
     return values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_args, get_type_hints
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Constraints:
-    r"""What an item has to be to be recommended. All that is said must hold:
+    r"""What an item has to be to be recommended. All that is said must hold.
 
     .. math:: \{\, i : G \subseteq g_i,\ A \cap g_i \neq \emptyset,\ N \cap g_i = \emptyset,\ y_1 \le y_i \le y_2,\
        n_i \ge n,\ r_{it} \ge a_t,\ r_{it} \le b_t,\ c_{it} \ge m_t \,\}
@@ -60,9 +60,9 @@ class Constraints:
     genres: Annotated[Sequence[str], Names("Has this genre; repeat for all of several.", "genre", "NAME")] = ()
     any_genres: Annotated[Sequence[str], Names("Has this genre or another so named; repeat.", "any-genre", "NAME")] = ()
     not_genres: Annotated[Sequence[str], Names("Lacks this genre; repeat.", "not-genre", "NAME")] = ()
-    years: Annotated[
-        Sequence[int | None] | int | None, Years("Is of these years; also A- or -B.", "years", "A-B")
-    ] = None
+    years: Annotated[Sequence[int | None] | int | None, Years("Is of these years; also A- or -B.", "years", "A-B")] = (
+        None
+    )
     min_ratings: Annotated[int, Count("Has N ratings or more.", "min-ratings", "N")] = 0
     tags: Annotated[
         Mapping[str, float] | None,
@@ -76,7 +76,7 @@ class Constraints:
         Mapping[str, int] | None,
         Levels("Free tag that N people gave, or more; repeat.", "tagged", "'TAG>=N'", people=True),
     ] = None
-    among: Annotated[Sequence[Id] | Id | None, Ids("Is one of these items.")] = None
+    among: Annotated[Iterable[Id] | Id | None, Ids("Is one of these items.")] = None
 
     def __post_init__(self) -> None:
         for name, condition in conditions().items():
@@ -125,7 +125,7 @@ class Constraints:
         """Without some parts: a field, and of a field of several which of them (None: the whole field)."""
         left = self
         for name, which in parts:
-            value = getattr(self if left is self else left, name)
+            value = getattr(left, name)
             if isinstance(value, dict):
                 value = {tag: level for tag, level in value.items() if which is not None and tag != which}
             elif isinstance(value, tuple) and which is not None:

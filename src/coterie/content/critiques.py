@@ -167,7 +167,9 @@ class Critique:
     @property
     def history(self) -> tuple[Step, ...]:
         """From which items the conversation went, and what was said of each, the first one first."""
-        steps, now, last = [], self, None
+        steps: list[Step] = []
+        now: Critique | None = self
+        last: Critique | None = None
         while now is not None:
             if last is None or last.start != now.start or (now.critiques and not last.critiques):
                 said = tuple(f"{direction} {tag}" for tag, direction in now.critiques)
@@ -271,7 +273,7 @@ class Critique:
         """bool (n_items,): neither seen nor a start of the conversation."""
         seen, items = self._setting.seen, self._setting.space.items
         usable = np.ones(len(items), bool) if seen is None else ~seen
-        now: Self | None = self
+        now: Critique | None = self
         while now is not None:
             usable[items.index(now.start)] = False
             now = now.previous
@@ -340,7 +342,7 @@ def _profile(user: Id | Mapping[Id, float], x: Interactions) -> tuple[sp.csr_mat
 
 
 def _shares(scores: Array, rows: Array) -> Array:
-    """For each of `rows` (-1: none) the share of them that is scored no higher, float32; NaN where there is no score."""
+    """For each of `rows` (-1: none) the share of them that is scored no higher, float32; NaN without a score."""
     own = np.where(rows >= 0, scores[rows], np.nan) if len(scores) else np.full(len(rows), np.nan)
     told = np.isfinite(own)
     ordered = np.sort(own[told])

@@ -27,7 +27,7 @@ def offered_tags(space: TagSpace, row: int, similarities: Array, n: int, said: S
     with the entropy :math:`H_t` in [0, 1] of how many of the 100 nearest items have clearly less (a relevance lower by
     0.25 or more), about as much, or clearly more of the tag; :math:`p_t` people who gave the tag by themselves; and the
     correlation ρ, over these items, with the tags S that are offered already or that something was `said` of. A tag
-    that would lead nowhere has no entropy and is not offered.
+    of which all of these items have about as much, or all less, or all more, tells nothing and is not offered.
 
     Returns
     -------
@@ -43,7 +43,8 @@ def offered_tags(space: TagSpace, row: int, similarities: Array, n: int, said: S
     worth = _entropy(np.stack([less, len(near) - less - more, more])) * popularity / popularity.max(initial=1)
     unit = _unit_columns(near)
     free = np.ones(len(worth))
-    chosen, scores = [], []
+    chosen: list[int] = []
+    scores: list[float] = []
     for place in said:
         free = np.minimum(free, 1 - np.abs(unit[:, place] @ unit))
         worth[place] = 0
@@ -68,11 +69,13 @@ def offered_tags(space: TagSpace, row: int, similarities: Array, n: int, said: S
 def _entropy(counts: Array) -> Array:
     """Entropy of the columns of counts (3, n), as a share of the most that it can be."""
     shares = counts / np.maximum(counts.sum(axis=0), 1)
-    return -(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=0) / np.log(len(counts))
+    entropy: Array = -(shares * np.log(np.where(shares > 0, shares, 1))).sum(axis=0) / np.log(len(counts))
+    return entropy
 
 
 def _unit_columns(near: Array) -> Array:
     """Columns less their means, of length 1; 0 where a column does not vary."""
     centred = near - near.mean(axis=0, keepdims=True) if len(near) else near
     lengths = np.linalg.norm(centred, axis=0)
-    return np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-6)
+    unit: Array = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 1e-6)
+    return unit

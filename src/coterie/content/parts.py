@@ -146,7 +146,7 @@ def relaxations(
     for place, pattern in enumerate(patterns):
         gained = nearest[which == place]
         gained = gained[np.argsort(-order[gained], kind="stable")]
-        found.append(_relaxation([parts[j] for j in np.flatnonzero(pattern)], gained, facts, constraints))
+        found.append(_relaxation([parts[j] for j in np.flatnonzero(pattern).tolist()], gained, facts, constraints))
     return sorted(found, key=lambda relaxation: -relaxation.n_items)
 
 
@@ -157,9 +157,7 @@ def _relaxation(parts: list[Part], gained: Array, facts: ItemFacts, constraints:
     alone = parts[0].loosened if len(parts) == 1 else None
     looser = None if alone is None else alone(gained)
     without = constraints.without(*(part.key for part in parts if part.key[0]))
-    return Relaxation(
-        tuple(part.words for part in parts), len(gained), ids, named, without, *(looser or ("", None))
-    )
+    return Relaxation(tuple(part.words for part in parts), len(gained), ids, named, without, *(looser or ("", None)))
 
 
 # ---- the parts of constraints --------------------------------------------------------------------------
@@ -245,7 +243,8 @@ def _tag(constraints: Constraints, field: str, tag: str, facts: ItemFacts) -> Pa
             level: float = int(told.max())
         else:
             level = float(np.ceil(told.min() * 1000) if at_most else np.floor(told.max() * 1000)) / 1000
-        return (words(level), replace(constraints, **{field: {**levels, tag: level}})) if level else None
+        wider: dict[str, Any] = {field: {**levels, tag: level}}
+        return (words(level), replace(constraints, **wider)) if level else None
 
     level = np.asarray(levels[tag], values.dtype)  # as the relevance is stored: 0.7 is not more than 0.7
     return Part(words(levels[tag]), values <= level if at_most else values >= level, (field, tag), loosened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -20,6 +21,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # A tag is one of an item where its relevance is above this; so the document frequency counts.
 _HAS = 0.5
+# Items that are looked at together.
+_BLOCK = 1024
 
 
 class TagSpace:
@@ -59,19 +62,23 @@ class TagSpace:
         self.tags = catalog.genome_tags
         self.places = {tag: place for place, tag in enumerate(self.tags)}
         self.popularity = _people(catalog, self.tags)
-        having = np.array([np.count_nonzero(relevance[:, t] > _HAS) for t in range(len(self.tags))])
+        having = sum(np.count_nonzero(relevance[block] > _HAS, axis=0) for block in self._blocks())
         self.weights = (np.log(np.e + self.popularity) / np.log(np.e + having)).astype(np.float32)
 
     @cached_property
     def lengths(self) -> Array:
         """Weighted length of each item, float32 (n_items,)."""
-        return np.sqrt(np.einsum("ij,ij,j->i", self.relevance, self.relevance, self.weights))
+        squares = [np.square(self.relevance[block]) @ self.weights for block in self._blocks()]
+        return np.asarray(np.sqrt(np.concatenate(squares)))
+
+    def _blocks(self) -> Iterator[slice]:
+        return (slice(start, start + _BLOCK) for start in range(0, len(self.items), _BLOCK))
 
     def similarities(self, row: int) -> Array:
         """Weighted cosine of an item, by row number, and all items, float32 (n_items,); 0 where an item is all 0."""
         products = self.relevance @ (self.weights * self.relevance[row])
         lengths = self.lengths * self.lengths[row]
-        return np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+        return np.asarray(np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0))
 
 
 _SPACES: WeakKeyDictionary[Catalog, TagSpace] = WeakKeyDictionary()
@@ -88,8 +95,8 @@ def tag_space(catalog: Catalog) -> TagSpace:
 def _known_rows(genome: Array) -> tuple[Array, Array]:
     """Relevances of the items that have any, float32 (n, n_tags) and finite, and the row numbers of these items."""
     told = np.empty(len(genome), np.int64)
-    for start in range(0, len(genome), 1024):
-        block = slice(start, start + 1024)
+    for start in range(0, len(genome), _BLOCK):
+        block = slice(start, start + _BLOCK)
         told[block] = np.count_nonzero(np.isfinite(genome[block]), axis=1)
     rows = np.flatnonzero(told)
     if not len(rows):
