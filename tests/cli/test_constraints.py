@@ -67,7 +67,7 @@ def test_what_cannot_be_is_said_with_what_to_relax(run: Run, genomed: Path) -> N
     answer = run("recommend", "1", "--model", "popularity", "--data", genomed, "--years", "1954", "--tag", "dark>=0.9")
     assert answer.status == 1
     assert answer.err.count("\n") == 1
-    for words in ("year 1954", "dark at least 0.9", "1 item (Sabrina (1954))", "'dark at least 0.25'"):
+    for words in ("year 1954", "dark at least 0.9", "1 item (Sabrina (1954))", "'relevance of dark at least 0.25'"):
         assert words in answer.err
     assert "nearest are 'Comedy'" in run("recommend", "1", "-m", "popularity", "-d", genomed, "--genre", "Comdy").err
     assert "nearest are 'dark'" in run("recommend", "1", "-m", "popularity", "-d", genomed, "--tag", "drak>=0.5").err

@@ -232,8 +232,8 @@ def _tag(constraints: Constraints, field: str, tag: str, facts: ItemFacts) -> Pa
 
     def words(level: float) -> str:
         if field == "tagged":
-            return f"tagged {known} by at least {level:,} people"
-        return f"{known} at {'most' if at_most else 'least'} {level:g}"
+            return f"tagged {known} by at least {level:,} {'person' if level == 1 else 'people'}"
+        return f"relevance of {known} at {'most' if at_most else 'least'} {level:g}"
 
     def loosened(rows: Array) -> Looser | None:
         told = values[rows][~np.isnan(values[rows])]
