@@ -240,6 +240,11 @@ def test_the_error_says_what_to_relax_and_what_that_would_give() -> None:
     assert (first.n_items, first.items, first.titles) == (3, (10, 20, 60), ("Alpha (1990)", "Beta (1995)", "60"))
     assert first.constraints == ct.Constraints(genres="Comedy")
     assert first.instead_constraints == ct.Constraints(genres="Comedy", min_ratings=3)
+    assert json.loads(json.dumps(first.to_dict())) == {
+        "leave_out": ["at least 9 ratings"], "n_items": 3, "items": [10, 20, 60],
+        "titles": ["Alpha (1990)", "Beta (1995)", "60"], "instead": "at least 3 ratings",
+        "constraints": {"genres": ["Comedy"]}, "instead_constraints": {"genres": ["Comedy"], "min_ratings": 3},
+    }  # fmt: skip
     for words in ("genre Comedy", "at least 9 ratings", "3 items", "Alpha (1990)", "at least 3 ratings"):
         assert words in str(error.value)
     with pytest.raises(NothingFitsError, match="relax 2 together"):

@@ -73,6 +73,18 @@ class Relaxation:
     instead: str = ""
     instead_constraints: Constraints | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        said = {name: getattr(self, name) for name in ("constraints", "instead_constraints")}
+        return {
+            "leave_out": list(self.leave_out),
+            "n_items": self.n_items,
+            "items": list(self.items),
+            "titles": list(self.titles),
+            "instead": self.instead or None,
+            **{name: None if value is None else value.to_dict() for name, value in said.items()},
+        }
+
     def __str__(self) -> str:
         names = ", ".join(self.titles or map(str, self.items)) + (", ..." if self.n_items > len(self.items) else "")
         left_out = " and ".join(f"'{words}'" for words in self.leave_out)
