@@ -108,7 +108,7 @@ def jobs() -> tuple[Job, ...]:
     from benchmarks.jobs_models import model_jobs
 
     first = (_csv(), _reopen(), _item_cosine(), _user_cosine(), _pearson(), _six(), _start())
-    return (*first, _stranger(), _artefact(), *model_jobs())
+    return (*first, _stranger(), _critique(), _artefact(), *model_jobs())
 
 
 def _csv() -> Job:
@@ -239,6 +239,28 @@ def _stranger() -> Job:
         repeats=1,
         needs=("artefact", "factor_models"),
         note="implicit takes and gives row numbers and arrays, Coterie ids and a table.",
+    )
+
+
+def _critique() -> Job:
+    size = {"items": 13_176, "tags": 1_128, "calls": 1000}
+    ours = tuple(
+        Contender(name, "ours:critique", options={**size, "kind": kind})
+        for name, kind in (
+            ("ten movies, less of one tag, more of another", "recommend"),
+            ("the same with constraints", "constrained"),
+            ("ten tags offered", "offered"),
+        )
+    )
+    targets = [(Target(who.name, 0.02), Target(who.name, 0.02, statistic="p99")) for who in ours]
+    return Job(
+        "critique",
+        "Critiques: movies like one, but less of this and more of that",
+        ours,
+        tuple(target for both in targets for target in both),
+        size="small",
+        repeats=1,
+        note="A genome as large as that of MovieLens 25M, of random relevances; each call starts from another movie.",
     )
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import polars as pl
+
 import coterie as ct
 from benchmarks.work import WARM_CALLS, Check, Data, K, Work, check_lists, check_matrix, checked_rows, few_rows
+from coterie.errors import NothingFitsError
 from coterie.similarity import Neighbors, all_neighbors, neighbors
 
 
@@ -76,6 +80,37 @@ def stranger(request: dict[str, Any]) -> Work:
         return model.recommend_for(next(waiting), k=10)
 
     return Work(act=act, warm_up=lambda: [act() for _ in range(WARM_CALLS)], times=calls)
+
+
+def critique(request: dict[str, Any]) -> Work:
+    """Answers about a made-up genome, each from a start and about tags of its own."""
+    rng = np.random.default_rng(request["seed"])
+    n, tags, calls = request["items"], [f"tag {j}" for j in range(request["tags"])], WARM_CALLS + request["calls"]
+    frame = pl.DataFrame(
+        {
+            "item": np.arange(n),
+            "title": [f"Film {i} ({1950 + i % 70})" for i in range(n)],
+            "genres": ["Comedy|Drama" if i % 2 else "Drama|Horror" for i in range(n)],
+        }
+    )
+    relevance = rng.random((n, len(tags)), np.float32) ** 3  # most tags have little to do with most items
+    catalog = ct.Catalog.from_titles(frame, genome_tags=tuple(tags), genome=relevance)
+    starts, asked = rng.integers(0, n, calls), rng.integers(0, len(tags), (calls, 2))
+    wanted = ct.Constraints(genres="Comedy", years=(1960, None)) if request["kind"] == "constrained" else None
+    waiting = iter(zip(starts.tolist(), asked.tolist(), strict=True))
+
+    def act() -> Any:
+        start, (less, more) = next(waiting)
+        begun = ct.Critique(start, catalog)
+        if request["kind"] == "offered":
+            return begun.offered(10)
+        less, more = sorted((less, more), key=lambda tag: -relevance[start, tag])
+        try:
+            return begun.less(tags[less]).more(tags[more]).recommend(10, wanted)
+        except NothingFitsError as nothing:  # what to relax is an answer too
+            return nothing
+
+    return Work(act=act, warm_up=lambda: [act() for _ in range(WARM_CALLS)], times=request["calls"])
 
 
 def load_artefact(request: dict[str, Any]) -> Work:

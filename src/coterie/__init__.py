@@ -9,6 +9,8 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from coterie import similarity as similarity
+    from coterie.content.constraints import Constraints as Constraints
+    from coterie.content.critiques import Critique as Critique
     from coterie.data.catalog import Catalog as Catalog
     from coterie.data.dataset import Dataset as Dataset
     from coterie.data.interactions import Interactions as Interactions
@@ -51,6 +53,8 @@ _PUBLIC = {
     "Catalog": "coterie.data.catalog",
     "Interactions": "coterie.data.interactions",
     "Vocabulary": "coterie.data.vocabulary",
+    "Constraints": "coterie.content.constraints",
+    "Critique": "coterie.content.critiques",
     "Recommender": "coterie.models.base",
     "Explanation": "coterie.models.explanation",
     "Random": "coterie.models.baselines",

@@ -1,5 +1,9 @@
 """Every error a user can meet. A message says what is wrong, which value it was, and how to mend it."""
 
+from __future__ import annotations
+
+from typing import Any
+
 
 class CoterieError(Exception):
     """The parent of all errors that Coterie raises on purpose."""
@@ -23,6 +27,14 @@ class AmbiguousTitleError(UnknownIdError):
     def __init__(self, message: str, candidates: tuple[int | str, ...] = ()) -> None:
         super().__init__(message)
         self.candidates = candidates
+
+
+class NothingFitsError(CoterieError, LookupError):
+    """No item is what was asked for; `relaxations` say what to give up and what that would give, the best first."""
+
+    def __init__(self, message: str, relaxations: tuple[Any, ...] = ()) -> None:
+        super().__init__(message)
+        self.relaxations = relaxations
 
 
 class NotFittedError(CoterieError, RuntimeError):

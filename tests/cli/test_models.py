@@ -77,7 +77,7 @@ def test_the_table_shows_titles_as_they_are(run: Run, movies: Path, monkeypatch:
 def test_nothing_left_is_said(run: Run, movies: Path) -> None:
     answer = run("recommend", "1", "--candidate", "1", "--model", "popularity", "--data", movies)
     assert answer.status == 0
-    assert "Nothing is left to recommend: all was rated already" in answer.out
+    assert "Nothing is left to recommend: all that was asked for (1 item) was rated already" in answer.out
 
 
 def test_a_model_without_evidence_is_not_said_to_have_nothing_left(run: Run, tmp_path: Path) -> None:
@@ -198,15 +198,15 @@ def test_a_folder_that_is_no_model_is_refused(run: Run, movies: Path) -> None:
     assert answer.err.count("\n") == 1
 
 
-def test_reductions_reach_the_model(run: Run, movies: Path, dataset: Dataset) -> None:
+def test_reductions_reach_the_model(run: Run, movies: Path, dataset: Dataset, tmp_path: Path) -> None:
     options = ["--first-users", "20", "--min-item-ratings", "8", "--genre", "Comedy", "--since", "2001-09-09"]
-    document = run("recommend", "1", "--model", "popularity", "--data", movies, "--json", *options).document
+    document = run("fit", "popularity", movies, "-o", tmp_path / "fitted", "--json", *options).document
     assert dataset.catalog is not None
     reduced = dataset.filter(genres=["Comedy"], first_users=20, min_item_ratings=8, since=999_993_600).interactions
     assert document["fitted_to"] == {"users": reduced.n_users, "items": reduced.n_items, "ratings": reduced.nnz}
     core = run("recommend", "1", "--model", "popularity", "--data", movies, "--json", "--k-core", "9").document
     assert core["fitted_to"]["ratings"] == dataset.interactions.k_core(9).nnz
-    answer = run("recommend", "1", "--model", "popularity", "--data", movies, "--years", "1890-1899")
+    answer = run("fit", "popularity", movies, "-o", tmp_path / "empty", "--years", "1890-1899")
     assert answer.status == 1
     assert "meets the conditions" in answer.err
 
@@ -249,7 +249,7 @@ def test_an_ambiguous_title_is_shown_with_what_it_may_be(run: Run, movies: Path)
 
 def test_of_an_ambiguous_title_the_only_rated_one_is_meant(run: Run, movies: Path) -> None:
     reduced = ["--years", "1995-2007", "--data", movies]
-    document = run("recommend", "--rated", "sabrina=5", "--model", "popularity", *reduced, "--json").document
+    document = run("predict", "1", "--rated", "sabrina=5", "--model", "bias", *reduced, "--json").document
     assert document["profile"] == {"4": 5.0}
 
 

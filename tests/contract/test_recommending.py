@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from coterie.content.constraints import Constraints
 from coterie.errors import DataWarning, ParameterError, UnknownIdError
 from tests.contract.cases import (
     CASES,
@@ -117,6 +118,7 @@ def test_candidates_are_all_that_is_recommended(case: Case) -> None:
     expected = every.filter(pl.col("item").is_in(few)).drop("rank")
     assert_same(case, table.drop("rank"), expected)
     assert_frame_equal(model.recommend(users, 100, candidates=few[0]), model.recommend(users, 100, candidates=few[:1]))
+    assert_frame_equal(model.recommend(users, 100, candidates=Constraints(among=few)), table)
     nothing = model.recommend(users, candidates=[])
     assert nothing.is_empty()
     assert nothing.schema == table.schema

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coterie.cli.constraining import PANEL, ConstraintOptions
 from coterie.cli.options import (
     DataArgument,
     DataOptions,
@@ -16,6 +17,7 @@ from coterie.cli.options import (
     ModelArgument,
     ModelOptions,
     NewDataArgument,
+    WholeDataOptions,
     settings,
 )
 from coterie.cli.output import (
@@ -36,6 +38,7 @@ from coterie.models.registry import MODELS, model_class
 if TYPE_CHECKING:
     import polars as pl
 
+    from coterie.content.constraints import Constraints
     from coterie.data.vocabulary import Id
     from coterie.models.base import Recommender
     from coterie.models.explanation import Explanation
@@ -171,7 +174,7 @@ def update(
 
 def recommend(
     model: ModelOptions,
-    data: DataOptions,
+    data: WholeDataOptions,
     out: Output,
     users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of known users.")] = None,
     rated: Rated = None,
@@ -181,13 +184,21 @@ def recommend(
     ] = False,
     candidate: Annotated[
         list[str] | None,
-        typer.Option("--candidate", metavar="ITEM", help="Only this item and others so named; repeat."),
+        typer.Option(
+            "--candidate",
+            metavar="ITEM",
+            help="Is this item or another so named; repeat.",
+            rich_help_panel=PANEL,
+        ),
     ] = None,
+    wanted: ConstraintOptions = ConstraintOptions(),
     lists: ListOptions = ListOptions(),
 ) -> None:
     """The best items for users of the data, or for a stranger who says what they like.
 
-    Example: coterie recommend --rated "Toy Story (1995)=5" --rated "Heat=2"
+    Example: coterie recommend --rated "Toy Story (1995)=5" --rated "Heat=2" --genre Comedy --years 1990-1999
+
+    An item without a known year (genre, relevance) satisfies no condition on years (genres, tags).
     """
     from coterie.cli.reranking import with_lists
     from coterie.cli.sources import find_item, obtain_model, parse_profile
@@ -198,7 +209,7 @@ def recommend(
         raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
     fitted = with_lists(obtain_model(model, data), lists)
     train = fitted.train_
-    among = [find_item(text, train, fitted.catalog_) for text in candidate] if candidate else None
+    among = wanted.constraints([find_item(text, train, fitted.catalog_) for text in candidate] if candidate else None)
     if users:
         ids = [train.users.parse(text) for text in users]
         found = fitted.recommend(ids, k=k, exclude_seen=not include_seen, candidates=among)
@@ -216,7 +227,10 @@ def recommend(
         picture: Any = frame_table(_title_early(shown))
     else:
         picture = _why_nothing(fitted, among, [] if include_seen else seen)
-    out.show({**_about(fitted), **whom, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture)
+    said = {} if among is None else {"constraints": among.to_dict()}
+    out.show(
+        {**_about(fitted), **whom, **said, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture
+    )
 
 
 def predict(
@@ -347,12 +361,13 @@ def _person(model: Recommender, words: list[str], rated: list[str] | None) -> tu
     return who, [find_item(text, model.train_, model.catalog_) for text in texts]
 
 
-def _why_nothing(model: Recommender, among: list[Id] | None, seen: list[set[Id]]) -> str:
+def _why_nothing(model: Recommender, among: Constraints | None, seen: list[set[Id]]) -> str:
     """Why a list is empty: all was rated already, or the model has no evidence for what was not."""
-    pool = set(model.train_.items.ids.tolist() if among is None else among)
+    pool = set(model.satisfying(among))
     left = [item for item in pool if not seen or any(item not in rated for rated in seen)]
     if not left:
-        return "Nothing is left to recommend: all was rated already (--include-seen allows that)."
+        which = "all" if among is None else f"all that was asked for ({counted(len(pool), 'item')})"
+        return f"Nothing is left to recommend: {which} was rated already (--include-seen allows that)."
     if not model.lists_by_score:
         return "Nothing it can recommend: the rules leave nothing."
     items = "the one item" if len(left) == 1 else f"any of the {counted(len(left), 'item')}"

@@ -240,6 +240,7 @@ def _short(bound: float | None) -> str:
 # ---- options of data ----------------------------------------------------------------------------------
 
 _DATA_HELP = "A named dataset (`coterie data list`), or a file, a folder or a .zip with ratings."
+DATA_ARGUMENT = typer.Argument(metavar="DATA", help=_DATA_HELP)
 _DATES = ["%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"]
 _READING, _REDUCING = "Reading files", "Using a part of the data"
 
@@ -338,6 +339,14 @@ class DataOptions:
 
 
 @dataclass
+class WholeDataOptions(DataOptions):
+    """The same for a command whose own options say of which genres and years."""
+
+    genre: ClassVar[None] = None  # type: ignore[misc]
+    years: ClassVar[None] = None  # type: ignore[misc]
+
+
+@dataclass
 class DataArgument(DataOptions):
     """The same with the dataset as an argument."""
 
@@ -348,7 +357,7 @@ class DataArgument(DataOptions):
 class NewDataArgument(DataOptions):
     """Ratings that are new; which is for the caller to say."""
 
-    data: Annotated[str, typer.Argument(metavar="DATA", help=_DATA_HELP)] = field()
+    data: Annotated[str, DATA_ARGUMENT] = field()
 
 
 def as_words(options: DataOptions) -> list[str]:

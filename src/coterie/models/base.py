@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 import polars as pl
 
+from coterie.content.constraints import Constraints
+from coterie.content.facts import ItemFacts
+from coterie.content.parts import satisfying
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError, ParameterError
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
+#: Which items may be recommended; None for all.
+Candidates = Iterable[Id] | Id | Constraints | None
 #: Profiles and, where they are those of known users, the row numbers of these.
 People = tuple["sp.csr_matrix", Array | None]
 
@@ -125,7 +131,7 @@ class Recommender(Learner):
         users: Iterable[Id] | Id,
         k: int = 10,
         exclude_seen: bool = True,
-        candidates: Iterable[Id] | Id | None = None,
+        candidates: Candidates = None,
     ) -> pl.DataFrame:
         """The k best items for each known user.
 
@@ -137,13 +143,19 @@ class Recommender(Learner):
             neighbour model says nothing about an item without a neighbour in the profile.
         exclude_seen : bool
             Leave out what the user has rated.
-        candidates : item ids, or one, or None
-            Only these items may be recommended.
+        candidates : item ids, or one, or Constraints, or None
+            Only these items, or items that satisfy the constraints, may be recommended.
 
         Returns
         -------
         polars.DataFrame
             `user, rank` (from 1), `item, score` and, where a catalog is known, `title`.
+
+        Raises
+        ------
+        NothingFitsError
+            No item satisfies the constraints; it says which to relax, and what that would give. A user who has rated
+            all that do gets no rows.
         """
         train = self._fitted()
         check_length(k)
@@ -158,12 +170,19 @@ class Recommender(Learner):
         profile: Profile,
         k: int = 10,
         exclude_seen: bool = True,
-        candidates: Iterable[Id] | Id | None = None,
+        candidates: Candidates = None,
     ) -> pl.DataFrame:
         """The k best items for a stranger who rated ``{item: rating}``: `rank, item, score[, title]`."""
         self._fitted()
         check_length(k)
         return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
+
+    def satisfying(self, candidates: Candidates) -> list[Id]:
+        """Ids of the items that may be recommended with such `candidates`, whoever asks."""
+        ids = self._fitted().items.ids
+        allowed = self._allowed(candidates)
+        found: list[Id] = (ids if allowed is None else ids[allowed]).tolist()
+        return found
 
     def rank(
         self,
@@ -202,13 +221,20 @@ class Recommender(Learner):
         items, scores, counts = zip(*parts, strict=True)
         return np.concatenate(items), np.concatenate(scores), np.concatenate(counts)
 
-    def _allowed(self, candidates: Iterable[Id] | Id | None) -> Array | None:
+    def _allowed(self, candidates: Candidates) -> Array | None:
         """bool (n_items,): which items may be recommended; None for all."""
         if candidates is None:
             return None
+        if isinstance(candidates, Constraints):
+            return satisfying(candidates, self._facts) if candidates else None
         allowed = np.zeros(self.train_.n_items, bool)
         allowed[self.train_.items.indices(id_list(candidates))] = True
         return allowed
+
+    @cached_property
+    def _facts(self) -> ItemFacts:
+        """What constraints ask of the items."""
+        return ItemFacts(self.train_.items, self.catalog_, self.train_.item_counts)
 
     def _lists(self, people: Iterable[People], n: int, k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
         """The lists that are asked for together, in blocks, of n people who come in blocks."""
