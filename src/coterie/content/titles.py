@@ -172,12 +172,7 @@ class TitleVectors:
 
     def words(self, title: str | None) -> list[str]:
         """The words of a title, in its order, as this reading sees them."""
-        text = (title or "").lower()
-        if self.reading == "weighted" and not text.isascii():
-            text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-        if self.reading == "weighted":
-            text = _POSSESSIVE.sub("", text)
-        return _WORD.findall(text)
+        return _words_of(title, self.reading)
 
     # ---- from texts to vectors ------------------------------------------------------------------------
 
@@ -230,13 +225,41 @@ class TitleVectors:
         return Coverage(len(vectors), empty, len(counts), len(counts) - len(unknown), often)
 
 
+def title_words(catalog: Catalog, items: Vocabulary, reading: TitleReading = "weighted") -> ItemFeatures:
+    """The words of titles, which clusters can be named by.
+
+    For each word of an item's title its weight :math:`a / (a + p(w))` (see `TitleVectors`, a = 0.001), whatever the
+    reading; which words there are depends on it.
+    """
+    import scipy.sparse as sp
+
+    tokens = [_words_of(title, reading) for title in catalog.titles(items.ids)]
+    names = sorted({word for words in tokens for word in words})
+    places = {word: at for at, word in enumerate(names)}
+    pairs = sorted({(row, places[word]) for row, words in enumerate(tokens) for word in words})
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    shares = np.bincount(columns, minlength=len(names)) / max(len(pairs), 1)
+    values = (1e-3 / (1e-3 + shares))[columns].astype(np.float32)
+    matrix = sp.csr_matrix((values, (rows, columns)), shape=(len(items), len(names)))
+    return ItemFeatures(tuple(names), matrix, "words")
+
+
+def _words_of(title: str | None, reading: TitleReading) -> list[str]:
+    text = (title or "").lower()
+    if reading == "weighted" and not text.isascii():
+        text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    if reading == "weighted":
+        text = _POSSESSIVE.sub("", text)
+    return _WORD.findall(text)
+
+
 def _first_components(vectors: Array, n: int) -> Array:
     """float32 (n, dimension): the first right singular vectors, from the eigenvectors of the small Gram matrix."""
     if n == 0:
         return np.zeros((0, vectors.shape[1]), np.float32)
     if n >= vectors.shape[1]:
         raise ParameterError(
-            f"n_components must be below the {vectors.shape[1]} dimensions of the vectors, not {n}: nothing would be left"
+            f"n_components must be below {vectors.shape[1]}, the dimension of the vectors, not {n}: nothing would be left"
         )
     gram = vectors.T.astype(np.float64) @ vectors.astype(np.float64)
     _, found = np.linalg.eigh(gram)

@@ -93,7 +93,9 @@ class _Kept:
         needed = 2 * (len(self.rows) + 1) * (n_bytes + 100)
         if needed > self.asked:
             self.asked = 2 * needed if self.asked else 1 << 20
-            require_memory(self.asked, f"vectors of {len(self.rows):,} words and more", "name the words that are needed")
+            require_memory(
+                self.asked, f"vectors of {len(self.rows):,} words and more", "name the words that are needed"
+            )
 
     def vectors(self) -> WordVectors:
         words: list[str] = []
@@ -107,7 +109,9 @@ class _Kept:
         if not words:
             lacking = f"none of {len(self.wanted):,} words" if self.wanted else "no vector"
             trouble = f"; {self.n_wrong:,} lines were wrong, first: {self.wrong[0]}" if self.wrong else ""
-            raise DataError(f"{self.called} has {lacking}; is it a file of word vectors in the right language?{trouble}")
+            raise DataError(
+                f"{self.called} has {lacking}; is it a file of word vectors in the right language?{trouble}"
+            )
         more = self.n_wrong - len(self.wrong)
         skipped = [*self.wrong, f"{self.called}: {more:,} more lines were left out"] if more else self.wrong
         return WordVectors(tuple(words), np.vstack(rows), self.called, tuple(skipped))

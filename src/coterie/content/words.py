@@ -1,4 +1,4 @@
-"""WordVectors: words and their vectors, from a file, an installed package or by name; only the words that are needed."""
+"""WordVectors: words and their vectors, from a file, an installed package or by name; only of needed words."""
 
 from __future__ import annotations
 
