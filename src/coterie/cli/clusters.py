@@ -106,7 +106,7 @@ def cluster(
         "labels": dict(zip(made.items.ids.tolist(), found.labels.tolist(), strict=True)), "titles": shown,
     }  # fmt: skip
     pictures: list[Any] = [heading(f"{dataset.name}: {found.n_clusters} clusters by {by}")]
-    pictures += [cell(fact) for fact in [*made.facts, *_left_out(found)]]
+    pictures += [cell(fact) for fact in made.facts or _left_out(found)]
     pictures.append(_clusters_table(rows))
     for genre, frame in shown.items():
         pictures += [heading(f"The first {len(frame)} titles whose first genre is {genre}"), frame_table(frame)]
@@ -116,7 +116,7 @@ def cluster(
         pictures += [heading("Held against genres"), _scores_table(scores), *_explained(genre_rule, seeds)]
     if map_file is not None:
         with working("Drawing a map"):
-            _draw(map_file, made, found, catalog, names, genre_rule, seed)
+            _draw(map_file, made, how, found, catalog, names, genre_rule)
         document["map"] = str(map_file)
         pictures.append(f"A map of the items is in {cell(str(map_file))}")
     out.show(document, *pictures)
@@ -243,7 +243,7 @@ def _assessed(
 
 def _scores_table(scores: pl.DataFrame) -> Any:
     names = scores["score"].unique(maintain_order=True).to_list()
-    made = table({"vectors": "left", "items": "right", **dict.fromkeys(map(_short, names), "right")})  # type: ignore[arg-type]
+    made = table({"vectors": "left", "items": "right", **dict.fromkeys(map(_short, names), "right")})
     made.last_goes_first = True
     for (vectors, items), group in scores.group_by("vectors", "items", maintain_order=True):
         made.add_row(cell(vectors), f"{items:,}", *(_interval(row) for row in group.to_dicts()))
@@ -286,13 +286,19 @@ def _check_file(file: Path | None) -> None:
 
 
 def _draw(
-    file: Path, made: _Made, found: Clusters, catalog: Catalog, names: list[list[str]], rule: GenreRule, seed: int
+    file: Path,
+    made: _Made,
+    how: ClusterItems,
+    found: Clusters,
+    catalog: Catalog,
+    names: list[list[str]],
+    rule: GenreRule,
 ) -> None:
     from coterie.explore import to_svg
     from coterie.explore.cluster_figures import cluster_map
     from coterie.storage.files import replace_text, replacing
 
-    figure = cluster_map(made.features, found, catalog, names, rule, random_state=seed)
+    figure = cluster_map(how.space(made.features), found, catalog, names, rule, random_state=how.random_state)
     if file.suffix == ".svg":
         replace_text(file, to_svg(figure))
         return

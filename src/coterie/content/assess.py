@@ -166,9 +166,9 @@ def assess(
     chosen = _known_to_all(features, items, catalog, rule, method.with_unknown)
     items = Vocabulary(items.ids[chosen], items.what)
     # Lengths are put right here, once, so that silhouettes see what is clustered.
-    matrices = {name: f.unit_rows() if method.unit else f.matrix for name, f in features.items()}
+    kinds = {name: method.space(f) for name, f in features.items()}
+    kinds = {name: replace(f, matrix=f.matrix[chosen]) for name, f in kinds.items()}
     method = replace(method, unit=False)
-    kinds = {name: ItemFeatures(f.names, matrices[name][chosen], f.source) for name, f in features.items()}
     genres = genre_labels(catalog, items, rule)
     found: dict[str, list[dict[str, float]]] = {name: [] for name in (*kinds, SHUFFLED)}
     n_clusters = 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -147,8 +147,7 @@ class ClusterItems:
                 f"n_clusters is {n_clusters}, and only {len(rows):,} of {len(items):,} items have features"
                 f"{f' from {features.source}' if features.source else ''}; ask for fewer clusters"
             )
-        matrix = (features.unit_rows() if self.unit else features.matrix)[rows]
-        found = self._clustered(matrix, n_clusters)
+        found = self._clustered(self.space(features).matrix[rows], n_clusters)
         n_found = len(np.unique(found))
         if n_found < n_clusters:
             raise ParameterError(
@@ -158,6 +157,10 @@ class ClusterItems:
         labels = np.full(len(items), -1, np.int32)
         labels[rows] = _largest_first(found, n_clusters)
         return Clusters(items, labels, n_clusters)
+
+    def space(self, features: ItemFeatures) -> ItemFeatures:
+        """The features as they are clustered: of length 1 with `unit`."""
+        return replace(features, matrix=features.unit_rows()) if self.unit else features
 
     def clusters_for(self, catalog: Catalog | None) -> int:
         """K: `n_clusters`, else the number of genres."""
@@ -174,13 +177,12 @@ class ClusterItems:
 
         from coterie.kernels.parallel import one_blas_thread
 
-        dense = isinstance(matrix, np.ndarray)
         if self.method in ("gaussian", "ward"):
             n, d = matrix.shape
             needed = 8 * n * (n / 2 + d) if self.method == "ward" else 8 * n * (2 * d + 3 * k)
             remedy = "take another method, such as kmeans, or fewer items"
             require_memory(int(needed), f"clusters of {n:,} items by {self.method}", remedy)
-            matrix = matrix if dense else matrix.toarray()
+            matrix = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()
         # Sums of several threads come in any order, and the last bits of a mean decide where an item goes.
         with one_blas_thread, threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # too few different vectors: an error in `fit`

@@ -258,9 +258,7 @@ def _first_components(vectors: Array, n: int) -> Array:
     if n == 0:
         return np.zeros((0, vectors.shape[1]), np.float32)
     if n >= vectors.shape[1]:
-        raise ParameterError(
-            f"n_components must be below {vectors.shape[1]}, the dimension of the vectors, not {n}: nothing would be left"
-        )
+        raise ParameterError(f"n_components must be below {vectors.shape[1]}, the dimension of the vectors, not {n}")
     gram = vectors.T.astype(np.float64) @ vectors.astype(np.float64)
     _, found = np.linalg.eigh(gram)
     return np.ascontiguousarray(found[:, ::-1][:, :n].T, np.float32)

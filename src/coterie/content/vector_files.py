@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def read_vectors(
     kept = _Kept(called, words, on_error)
     try:
         with _opened(Path(path)) as file:
-            start = file.peek(64)[:64]  # type: ignore[attr-defined]
+            start = file.peek(64)[:64]
             header = _header(start.partition(b"\n")[0]) if b"\n" in start else None
             if header is not None:
                 file.readline()
@@ -117,11 +117,11 @@ class _Kept:
         return WordVectors(tuple(words), np.vstack(rows), self.called, tuple(skipped))
 
 
-def _opened(path: Path) -> BinaryIO:
+def _opened(path: Path) -> io.BufferedReader:
     file = path.open("rb", buffering=_BLOCK)
     start = file.peek(4)[:4]
     if start[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), _BLOCK)  # type: ignore[return-value, arg-type]
+        return io.BufferedReader(gzip.GzipFile(fileobj=file), _BLOCK)  # type: ignore[arg-type]
     if start == b"PK\x03\x04":
         file.close()
         raise DataError(f"{path} is a zip archive; unpack it, and name the file in it that has the vectors")
@@ -136,9 +136,9 @@ def _header(line: bytes) -> tuple[int, int] | None:
     return int(fields[0]), int(fields[1])
 
 
-def _is_binary(file: BinaryIO, dimension: int) -> bool:
+def _is_binary(file: io.BufferedReader, dimension: int) -> bool:
     """Whether what follows the first word is no text of numbers."""
-    start = file.peek(_LONGEST_WORD)  # type: ignore[attr-defined]
+    start = file.peek(_LONGEST_WORD)
     numbers = start.lstrip(b"\n").partition(b" ")[2][: 4 * dimension]
     return not set(numbers) <= _NUMBERS and not _is_text_line(start, dimension)
 
@@ -152,7 +152,7 @@ def _is_text_line(start: bytes, dimension: int) -> bool:
 # ---- text -------------------------------------------------------------------------------------------------
 
 
-def _read_text(file: BinaryIO, header: tuple[int, int] | None, kept: _Kept) -> None:
+def _read_text(file: io.BufferedReader, header: tuple[int, int] | None, kept: _Kept) -> None:
     lines = _lines(file, 2 if header else 1)
     looked_at = [line for _, line in zip(range(_LOOKED_AT), lines, strict=False)]
     if not looked_at:
@@ -182,7 +182,7 @@ def _read_text(file: BinaryIO, header: tuple[int, int] | None, kept: _Kept) -> N
         kept.refuse("the header", f"promises {header[0]:,} words, and there are {n:,} lines")
 
 
-def _lines(file: BinaryIO, number: int) -> Iterator[tuple[int, bytes]]:
+def _lines(file: io.BufferedReader, number: int) -> Iterator[tuple[int, bytes]]:
     """Numbered lines without their end; empty ones are passed over."""
     while line := file.readline(_LONGEST):
         if line.strip():
@@ -224,7 +224,7 @@ def _shown(line: bytes) -> str:
 # ---- binary -----------------------------------------------------------------------------------------------
 
 
-def _read_binary(file: BinaryIO, header: tuple[int, int], kept: _Kept) -> None:
+def _read_binary(file: io.BufferedReader, header: tuple[int, int], kept: _Kept) -> None:
     """word2vec's binary form: each word, a blank, its numbers as float32 of the least byte first, maybe a new line."""
     n_words, dimension = header
     size = 4 * dimension

@@ -39,7 +39,7 @@ def cluster_map(
     Parameters
     ----------
     features : ItemFeatures
-        What the clusters were made from.
+        What the clusters were made from, as they were clustered (`ClusterItems.space`).
     names : sequence of words for each cluster, or None
         As `Clusters.telling` gives them.
     rule : {"rarest", "first", "each"}
@@ -96,13 +96,21 @@ def _panel(axes: Axes, places: Array, labels: Array, names: list[str], title: st
     counts = np.bincount(labels, minlength=len(names))
     shown = [int(label) for label in np.argsort(-counts, kind="stable")[: len(SERIES)] if counts[label]]
     others = ~np.isin(labels, shown)
-    look: dict[str, Any] = {"linewidths": 0, "alpha": 0.85}
     if others.any():
-        axes.scatter(*places[others].T, s=7, color=QUIET, alpha=0.6, linewidths=0, label=f"others ({others.sum():,})")
+        axes.scatter(
+            places[others, 0],
+            places[others, 1],
+            s=7,
+            color=QUIET,
+            alpha=0.6,
+            linewidths=0,
+            label=f"others ({others.sum():,})",
+        )
     for (colour, _), marker, label in zip(SERIES, _MARKERS, shown, strict=False):
         of = labels == label
         called = plain(names[label] if len(names[label]) <= 34 else names[label][:32] + " …")
-        axes.scatter(*places[of].T, s=13, color=colour, marker=marker, label=f"{called} ({of.sum():,})", **look)
+        look: dict[str, Any] = {"color": colour, "marker": marker, "label": f"{called} ({of.sum():,})"}
+        axes.scatter(places[of, 0], places[of, 1], s=13, alpha=0.85, linewidths=0, **look)
     axes.set_title(title, loc="left", fontsize=TEXT, fontweight="bold", color=INK)
     axes.set_xticks([])
     axes.set_yticks([])
