@@ -41,7 +41,7 @@ class Coverage:
     words, known_words : int
         Different words in the titles, and those that have a vector. Both 0 for a model of sentences.
     unknown_often : tuple of str
-        The unknown words that most titles have.
+        The unknown words that are most frequent, ten at most.
     """
 
     titles: int

@@ -6,6 +6,7 @@ word of the file that is no UTF-8 cannot be a needed one, and passes by like any
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import os
@@ -26,8 +27,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _LONGEST = 1 << 20  # bytes of a line of text, so that a file without lines does not fill the memory
 _LONGEST_WORD = 1 << 12
+_LOOKED_INTO = 1 << 16  # bytes from which the form is taken
 _LOOKED_AT = 16  # lines from which the dimension is taken
-_NUMBERS = frozenset(b"0123456789.+-eE nNaAiIfFtTyY\t\r\n")
 _BLOCK = 1 << 20
 
 
@@ -43,11 +44,12 @@ def read_vectors(
     kept = _Kept(called, words, on_error)
     try:
         with _opened(Path(path)) as file:
-            start = file.peek(64)[:64]
-            header = _header(start.partition(b"\n")[0]) if b"\n" in start else None
+            first, _, rest = file.read(_LOOKED_INTO).partition(b"\n")
+        header = _header(first)
+        with _opened(Path(path)) as file:
             if header is not None:
                 file.readline()
-            if header is not None and _is_binary(file, header[1]):
+            if header is not None and _is_binary(rest, header[1]):
                 _read_binary(file, header, kept)
             else:
                 _read_text(file, header, kept)
@@ -118,14 +120,13 @@ class _Kept:
 
 
 def _opened(path: Path) -> io.BufferedReader:
-    file = path.open("rb", buffering=_BLOCK)
-    start = file.peek(4)[:4]
-    if start[:2] == b"\x1f\x8b":
-        return io.BufferedReader(gzip.GzipFile(fileobj=file), _BLOCK)  # type: ignore[arg-type]
+    with path.open("rb") as file:
+        start = file.read(4)
     if start == b"PK\x03\x04":
-        file.close()
         raise DataError(f"{path} is a zip archive; unpack it, and name the file in it that has the vectors")
-    return file
+    zipped = start[:2] == b"\x1f\x8b"
+    raw: Any = gzip.GzipFile(path) if zipped else io.FileIO(path)
+    return io.BufferedReader(raw, _BLOCK)
 
 
 def _header(line: bytes) -> tuple[int, int] | None:
@@ -136,17 +137,14 @@ def _header(line: bytes) -> tuple[int, int] | None:
     return int(fields[0]), int(fields[1])
 
 
-def _is_binary(file: io.BufferedReader, dimension: int) -> bool:
-    """Whether what follows the first word is no text of numbers."""
-    start = file.peek(_LONGEST_WORD)
-    numbers = start.lstrip(b"\n").partition(b" ")[2][: 4 * dimension]
-    return not set(numbers) <= _NUMBERS and not _is_text_line(start, dimension)
-
-
-def _is_text_line(start: bytes, dimension: int) -> bool:
-    """Whether the first line has as many numbers as it should; a short line of text may run into the next word."""
-    fields = start.partition(b"\n")[0].split()
-    return len(fields) > dimension and _numbers(fields[-dimension:]) is not None
+def _is_binary(start: bytes, dimension: int) -> bool:
+    """Whether what follows the header is binary: where the first vector should be is something that is no text."""
+    vector = start.lstrip(b"\n").partition(b" ")[2][: 4 * dimension]
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(vector)  # which lets the last letter be cut
+    except UnicodeDecodeError:
+        return True
+    return any(c < " " and c not in "\t\r\n" for c in text)
 
 
 # ---- text -------------------------------------------------------------------------------------------------
