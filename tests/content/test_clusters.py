@@ -165,7 +165,10 @@ def test_what_tells_is_what_adds_to_mutual_information(seed: int) -> None:
 
 def several() -> Catalog:
     frame = pl.DataFrame(
-        {"item": [1, 2, 3, 4, 5], "genres": ["Action|War", "Action|Drama", "Drama|Action", "(no genres listed)", "Drama"]}
+        {
+            "item": [1, 2, 3, 4, 5],
+            "genres": ["Action|War", "Action|Drama", "Drama|Action", "(no genres listed)", "Drama"],
+        }
     )
     return Catalog.from_titles(frame)
 

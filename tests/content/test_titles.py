@@ -113,7 +113,9 @@ def test_new_titles_have_new_words_read(tmp_path: Path) -> None:
     file = tmp_path / "vectors.txt"
     file.write_text("".join(f"{w} {' '.join(map(str, v))}\n" for w, v in zip(WORDS, VECTORS.matrix, strict=True)))
     titles = TitleVectors(file, "module").fit(catalog(["Toy Story (1995)"]))
-    np.testing.assert_allclose(titles.encode(["The Army of Toys"]), VECTORS.matrix[[2, 3, 7]].sum(0)[None] / 4, rtol=1e-5)
+    np.testing.assert_allclose(
+        titles.encode(["The Army of Toys"]), VECTORS.matrix[[2, 3, 7]].sum(0)[None] / 4, rtol=1e-5
+    )
     np.testing.assert_allclose(titles.encode(["Toy"]), VECTORS.matrix[:1], rtol=1e-5)
     assert titles.encode(["Qwertz", "", None]).tolist() == [[0.0] * 6] * 3
     assert titles.encode([]).shape == (0, 6)

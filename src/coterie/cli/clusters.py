@@ -9,20 +9,21 @@ import typer
 
 from coterie.cli.options import DataArgument
 from coterie.cli.output import Output, cell, complain, counted, frame_table, heading, table, working
-from coterie.content.clusters import ClusterItems, Method
-from coterie.content.titles import TitleReading, TitleVectors
-from coterie.content.words import DEFAULT_VECTORS, OnError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from coterie.content.assess import GenreRule
-    from coterie.content.clusters import Clusters
+    from coterie.content.clusters import ClusterItems, Clusters
     from coterie.content.features import ItemFeatures
+    from coterie.content.titles import TitleVectors
     from coterie.data.catalog import Catalog
     from coterie.data.dataset import Dataset
     from coterie.data.vocabulary import Vocabulary
 
+# Said once more here, so that no command waits for what only this one needs.
+Method = Literal["kmeans", "minibatch", "bisecting", "gaussian", "ward"]
+GenreRule = Literal["rarest", "first", "each"]
+DEFAULT_VECTORS = "glove-6b-50d"
 By = Literal["titles", "genome", "tags", "genres", "factors"]
 _TITLES, _CLUSTERING, _JUDGING = "Vectors of titles", "Clustering", "Showing and judging"
 
@@ -49,17 +50,15 @@ def cluster(
         ),
     ] = DEFAULT_VECTORS,
     reading: Annotated[
-        TitleReading, typer.Option(help="Frequent words count less, or as the module.", rich_help_panel=_TITLES)
+        Literal["weighted", "module"],
+        typer.Option(help="Frequent words count less, or as the module does it.", rich_help_panel=_TITLES),
     ] = "weighted",
-    wrong_lines: Annotated[
-        OnError, typer.Option(help="What becomes of a wrong line of the file.", rich_help_panel=_TITLES)
-    ] = "raise",
     rated: Annotated[
         bool, typer.Option("--rated", metavar="", help="Only items that somebody rated.", rich_help_panel=_CLUSTERING)
     ] = False,
-    clusters: Annotated[
+    n_clusters: Annotated[
         int | None,
-        typer.Option("--clusters", "-n", min=2, metavar="K", help="As many as genres.", rich_help_panel=_CLUSTERING),
+        typer.Option(min=2, metavar="K", help="Default: as many as genres.", rich_help_panel=_CLUSTERING),
     ] = None,
     method: Annotated[Method, typer.Option(help="How they are found.", rich_help_panel=_CLUSTERING)] = "kmeans",
     n_init: Annotated[
@@ -79,23 +78,25 @@ def cluster(
         int, typer.Option(min=2, metavar="N", help="Seeds for the intervals.", rich_help_panel=_JUDGING)
     ] = 5,
     genre_rule: Annotated[
-        Literal["rarest", "first", "each"],
-        typer.Option(help="Which genre counts of several.", rich_help_panel=_JUDGING),
+        GenreRule, typer.Option(help="Which genre counts of several.", rich_help_panel=_JUDGING)
     ] = "rarest",
     map_file: Annotated[
         Path | None,
-        typer.Option("--map", metavar="FILE", help="Write a map of the items: .svg, .png.", rich_help_panel=_JUDGING),
+        typer.Option("--map", metavar="FILE", help="Write a map: .svg, .png or .pdf.", rich_help_panel=_JUDGING),
     ] = None,
 ) -> None:
     """Put items into clusters by their titles, tags or factors; see, name and judge the clusters."""
+    from coterie.content.clusters import ClusterItems
+    from coterie.content.titles import TitleVectors
+
     _check_file(map_file)
     dataset = data.load()
     catalog = _catalog(dataset)
-    titles = TitleVectors(vectors, reading, on_error=wrong_lines)
+    titles = TitleVectors(vectors, reading, on_error=data.on_error)
     with working(f"Reading what items are about ({by})"):
         made = _features(by, titles, dataset, catalog, rated, seed)
     as_module = by == "titles" and reading == "module"
-    how = ClusterItems(clusters, method, n_init, unit=not as_module, with_unknown=as_module, random_state=seed)
+    how = ClusterItems(n_clusters, method, n_init, unit=not as_module, with_unknown=as_module, random_state=seed)
     with working(f"Clustering {counted(len(made.items), 'item')}"):
         found = how.fit(made.features, made.items, catalog)
     names = found.telling(made.named_by)
@@ -111,7 +112,7 @@ def cluster(
     for genre, frame in shown.items():
         pictures += [heading(f"The first {len(frame)} titles whose first genre is {genre}"), frame_table(frame)]
     if assess:
-        scores = _assessed(made, titles, how, catalog, by, seeds, genre_rule)
+        scores = _assessed(made, how, catalog, by, seeds, genre_rule)
         document["scores"] = scores
         pictures += [heading("Held against genres"), _scores_table(scores), *_explained(genre_rule, seeds)]
     if map_file is not None:
@@ -218,9 +219,7 @@ def _clusters_table(rows: list[dict[str, Any]]) -> Any:
 # ---- how good they are ------------------------------------------------------------------------------------
 
 
-def _assessed(
-    made: _Made, titles: TitleVectors, how: ClusterItems, catalog: Catalog, by: By, seeds: int, rule: GenreRule
-) -> pl.DataFrame:
+def _assessed(made: _Made, how: ClusterItems, catalog: Catalog, by: By, seeds: int, rule: GenreRule) -> pl.DataFrame:
     """Scores of all items; and of those that the genome (or else tags) knows, beside it."""
     import polars as pl
 

@@ -200,10 +200,10 @@ def _taken_apart(line: bytes, dimension: int) -> tuple[bytes, list[bytes]] | str
     """Word and numbers of a line that is not a word, a blank, numbers with a blank between; or what is wrong."""
     fields = line.split()
     if len(fields) <= dimension:
-        return f"has {len(fields) - 1:,} numbers where {dimension:,} should be ({_shown(line)})"
+        return f"has {_counted(len(fields) - 1)} where {dimension:,} should be ({_shown(line)})"
     own = len(fields) - dimension
     if own > 1 and _numbers(fields[own - 1 : own]) is not None:
-        return f"has {len(fields) - 1:,} numbers where {dimension:,} should be ({_shown(line)})"
+        return f"has {_counted(len(fields) - 1)} where {dimension:,} should be ({_shown(line)})"
     return b" ".join(fields[:own]), fields[own:]
 
 
@@ -212,6 +212,10 @@ def _numbers(fields: list[bytes]) -> Array | None:
         return np.array(list(map(float, fields)), np.float32)
     except ValueError:
         return None
+
+
+def _counted(n: int) -> str:
+    return f"{n:,} number" + ("" if n == 1 else "s")
 
 
 def _shown(line: bytes) -> str:
