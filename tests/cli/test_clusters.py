@@ -75,6 +75,13 @@ def test_held_against_genres(run: Run, movies: Path, vectors: Path) -> None:
     assert "rarest of its genres" in answer.out
 
 
+def test_names_from_something_else(run: Run, movies: Path, vectors: Path) -> None:
+    options = ["--vectors", vectors, "--n-clusters", "2", "--named-by", "genres", "--json"]
+    told = {name for row in run("cluster", movies, *options).document["clusters"] for name in row["telling"]}
+    assert told <= {"Comedy", "Drama"}
+    assert told
+
+
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
 def test_a_map(run: Run, movies: Path, vectors: Path, tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"map{suffix}"

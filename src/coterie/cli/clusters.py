@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get_args
 
 import typer
 
@@ -25,6 +25,7 @@ Method = Literal["kmeans", "minibatch", "bisecting", "gaussian", "ward"]
 GenreRule = Literal["rarest", "first", "each"]
 DEFAULT_VECTORS = "glove-6b-50d"
 By = Literal["titles", "genome", "tags", "genres", "factors"]
+Named = Literal["words", "tags", "genome", "genres"]
 _TITLES, _CLUSTERING, _JUDGING = "Vectors of titles", "Clustering", "Showing and judging"
 
 
@@ -33,7 +34,6 @@ class _Made(NamedTuple):
 
     items: Vocabulary
     features: ItemFeatures
-    named_by: ItemFeatures
     facts: list[str]
 
 
@@ -80,6 +80,10 @@ def cluster(
     genre_rule: Annotated[
         GenreRule, typer.Option(help="Which genre counts of several.", rich_help_panel=_JUDGING)
     ] = "rarest",
+    named_by: Annotated[
+        Named | None,
+        typer.Option(help="What names clusters; default: what they go by, or words.", rich_help_panel=_JUDGING),
+    ] = None,
     map_file: Annotated[
         Path | None,
         typer.Option("--map", metavar="FILE", help="Write a map: .svg, .png or .pdf.", rich_help_panel=_JUDGING),
@@ -99,7 +103,7 @@ def cluster(
     how = ClusterItems(n_clusters, method, n_init, unit=not as_module, with_unknown=as_module, random_state=seed)
     with working(f"Clustering {counted(len(made.items), 'item')}"):
         found = how.fit(made.features, made.items, catalog)
-    names = found.telling(made.named_by)
+    names = found.telling(_naming(made, named_by or cast(Named, by if by in get_args(Named) else "words"), catalog))
     rows = _rows(found, made, catalog, names)
     shown = {genre: found.titles(catalog, genre, k) for genre in show or []}
     document: dict[str, Any] = {
@@ -136,7 +140,6 @@ def _catalog(dataset: Dataset) -> Catalog:
 
 def _features(by: By, titles: TitleVectors, dataset: Dataset, catalog: Catalog, rated: bool, seed: int) -> _Made:
     from coterie.content.features import item_features
-    from coterie.content.titles import title_words
 
     items = dataset.interactions.items if rated or by == "factors" else catalog.vocabulary
     if by == "titles":
@@ -145,12 +148,20 @@ def _features(by: By, titles: TitleVectors, dataset: Dataset, catalog: Catalog, 
             complain("skipped", line)
         often = titles.coverage_.unknown_often[:5]
         missing = f" (often without: {', '.join(often)})" if often else ""
-        return _Made(items, features, title_words(catalog, items), [f"{titles.coverage_}{missing}"])
+        return _Made(items, features, [f"{titles.coverage_}{missing}"])
     if by == "factors":
-        features = _factors(dataset, catalog, seed)
-        return _Made(items, features, title_words(catalog, items), ["factors of ALS, fitted to the ratings"])
-    features = item_features(catalog, items, by, min_items=2 if by == "tags" else 1)
-    return _Made(items, features, features, [])
+        return _Made(items, _factors(dataset, catalog, seed), ["factors of ALS, fitted to the ratings"])
+    return _Made(items, item_features(catalog, items, by, min_items=2 if by == "tags" else 1), [])
+
+
+def _naming(made: _Made, by: Named, catalog: Catalog) -> ItemFeatures:
+    """The features that clusters are named by."""
+    from coterie.content.features import item_features
+    from coterie.content.titles import title_words
+
+    if by == made.features.source:
+        return made.features
+    return title_words(catalog, made.items) if by == "words" else item_features(catalog, made.items, by)
 
 
 def _factors(dataset: Dataset, catalog: Catalog, seed: int) -> ItemFeatures:
