@@ -11,7 +11,7 @@ import pytest
 
 import coterie as ct
 from coterie.cli import clusters as command
-from coterie.content import assess, words
+from coterie.content import judging, words
 from coterie.content.clusters import METHODS, ClusterItems
 from coterie.content.titles import TitleVectors
 from tests.cli.conftest import Run
@@ -29,7 +29,7 @@ def vectors(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_choices_are_those_of_the_library() -> None:
     assert get_args(command.Method) == METHODS
-    assert get_args(command.GenreRule) == assess.GENRE_RULES
+    assert get_args(command.GenreRule) == judging.GENRE_RULES
     assert command.DEFAULT_VECTORS == words.DEFAULT_VECTORS
 
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from coterie.content.assess import SCORES, SHUFFLED, GenreLabels, assess, genre_labels, judge, purity
 from coterie.content.clusters import METHODS, ClusterItems, Clusters
 from coterie.content.features import ItemFeatures
+from coterie.content.judging import SCORES, SHUFFLED, GenreLabels, assess, genre_labels, judge, purity
 from coterie.data.catalog import Catalog
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, MemoryBudgetError, ParameterError, UnknownIdError

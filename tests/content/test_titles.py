@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.content.sentences import load_sentence_model
@@ -66,6 +66,7 @@ def test_as_the_module_does_it() -> None:
     assert (features.source, len(features.names)) == ("titles", 6)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.none() | st.text("toysheTÉ' ,()1s日", max_size=30), min_size=1, max_size=12))
 def test_both_readings_of_any_titles(titles: list[str | None]) -> None:
     if not re.search("[a-z]", " ".join(filter(None, titles)).lower()):

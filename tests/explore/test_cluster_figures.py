@@ -56,7 +56,7 @@ def test_every_item_is_a_dot_in_both_panels(method) -> None:
 
 
 def test_the_same_items_are_the_same_picture() -> None:
-    assert to_svg(cluster_map(*world())) == to_svg(cluster_map(*world()))
+    assert to_svg(cluster_map(*world(40))) == to_svg(cluster_map(*world(40)))
 
 
 def test_many_items_are_drawn_from() -> None:

@@ -234,8 +234,8 @@ def _assessed(made: _Made, how: ClusterItems, catalog: Catalog, by: By, seeds: i
     """Scores of all items; and of those that the genome (or else tags) knows, beside it."""
     import polars as pl
 
-    from coterie.content.assess import assess
     from coterie.content.features import item_features
+    from coterie.content.judging import assess
     from coterie.errors import CoterieError
 
     tables = [assess({by: made.features}, made.items, catalog, how, seeds, rule)]

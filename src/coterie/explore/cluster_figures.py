@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from coterie.content.assess import SCORES, GenreRule, genre_labels
 from coterie.content.clusters import Clusters
 from coterie.content.features import ItemFeatures
+from coterie.content.judging import SCORES, GenreRule, genre_labels
 from coterie.data.catalog import Catalog
 from coterie.errors import DataError, ParameterError
 from coterie.explore.style import INK, MUTED, QUIET, SERIES, SMALL, TEXT, headline, new_axes, new_figure, plain
