@@ -107,6 +107,9 @@ def description(figure: Figure) -> str:
     return str(figure.get_label())
 
 
+#: Artists whose group id begins so are drawn without softened edges: cells that touch would show seams.
+CELLS = "cells"
+_EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
 _exporting = threading.Lock()
 
 
@@ -125,7 +128,7 @@ def to_svg(figure: Figure) -> str:
     found = re.compile("|".join(names))
     svg = found.sub(lambda match: f"var(--{names[match[0]]})", svg)
     light, dark = (";".join(f"--{n}:{c[at]}" for n, c in COLOURS.items()) for at in (0, 1))
-    style = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}</style>"
+    style = f"<style>svg{{{light}}}@media(prefers-color-scheme:dark){{svg{{{dark}}}}}{_EXACT}</style>"
     start = svg.index("<svg")
     head = svg.index(">", start) + 1
     return svg[start:head] + style + svg[head:]
