@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
 from matplotlib.textpath import TextPath
 
 from coterie.explore.style import INK, PAPER, QUIET, TEXT, plain
@@ -48,7 +47,7 @@ def name_points(
     reach : float in points, or None
         None: every point gets a name. Else a point without room so near has none.
     halo : bool
-        Letters have an edge of the paper's colour, so that they can be read on top of dots.
+        Names stand on the paper's colour, so that they can be read on top of dots.
 
     Returns
     -------
@@ -65,8 +64,8 @@ def name_points(
     named = []
     for number, (name, at, (px, py)) in enumerate(zip(names, points, dots, strict=True)):
         written = name.splitlines() or [""]
-        width = max(TextPath((0, 0), plain(text), size=size).get_extents().width for text in written) + 2
-        half = 0.6 * size * len(written)
+        width = max(_width(text, size) for text in written) + 2
+        half = 0.62 * size * len(written) + 1
         candidates = [(place, _at(px, py, place, width, half, apart)) for place in _places(width, half, reach or _FAR)]
         inside = [(place, box) for place, box in candidates if _within(box, frame)]
         free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in taken)]
@@ -79,11 +78,17 @@ def name_points(
         look: dict[str, Any] = {"fontsize": size, "color": INK, "va": "center", "ha": _SIDES[side]}
         if abs(dy) > half + apart:
             look["arrowprops"] = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
-        text = axes.annotate(plain(name), at, xytext=(side * apart, dy), textcoords="offset points", **look)
         if halo:
-            text.set_path_effects([withStroke(linewidth=2.6, foreground=PAPER, alpha=0.85)])
+            look["bbox"] = {"boxstyle": "square,pad=0.05", "facecolor": PAPER, "alpha": 0.75, "linewidth": 0}
+        text = axes.annotate(plain(name), at, xytext=(side * apart, dy), textcoords="offset points", **look)
         text.set_in_layout(False)  # or the picture would be laid out anew
     return named
+
+
+def _width(text: str, size: float) -> float:
+    """Of a line of text, in points."""
+    across = TextPath((0, 0), plain(text), size=size).vertices[:, 0]
+    return float(np.ptp(across)) if len(across) else 0.0
 
 
 def _places(width: float, half: float, reach: float) -> list[tuple[int, float]]:

@@ -121,8 +121,14 @@ def _named(models: Recommender | Mapping[str, Recommender] | Sequence[Recommende
         return {models.name: models}
     if isinstance(models, Mapping):
         return dict(models)
-    names = [model.name for model in models]
-    return {m.name if names.count(m.name) == 1 else m.label: m for m in models}
+    given = list(models)
+    names = [model.name for model in given]
+    made: dict[str, Recommender] = {}
+    for model in given:
+        name = model.name if names.count(model.name) == 1 else model.label
+        alike = sum(other.partition(" #")[0] == name for other in made)
+        made[f"{name} #{alike + 1}" if alike else name] = model
+    return made
 
 
 def _all_handles(figure: Figure) -> tuple[list[Any], list[str]]:
@@ -244,9 +250,14 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     off = float(np.average(np.abs(at - means), weights=[len(g) for g in groups]))
     rmse = math.sqrt(float(((predicted - given) ** 2).mean()))
     sure = "; lines are 95 % intervals" if any(wide) else ""
+    among = f"{_counted(held_out.nnz, 'held-out rating')} in {_counted(len(groups), 'group')} by prediction"
     headline(
         figure,
         f"{model.name} is off by {off:.2f} on average",
-        f"{held_out.nnz:,} held-out ratings in {len(groups)} groups by prediction; RMSE {rmse:.3f}{sure}",
+        f"{among}; RMSE {rmse:.3f}{sure}",
     )
     return figure
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" + ("" if n == 1 else "s")

@@ -26,8 +26,6 @@ def places(matrix: Any, method: MapMethod, random_state: int) -> Array:
 
     Computed by one thread, so that it is always the same place.
     """
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
     from coterie.kernels.parallel import one_blas_thread
@@ -35,12 +33,16 @@ def places(matrix: Any, method: MapMethod, random_state: int) -> Array:
     with one_blas_thread, threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # items that are all alike have no variance to explain
         if not isinstance(matrix, np.ndarray):
+            from sklearn.decomposition import TruncatedSVD
+
             rank = min(50, *(side - 1 for side in matrix.shape))
             matrix = TruncatedSVD(max(rank, 1), random_state=random_state).fit_transform(matrix)
         matrix = np.asarray(matrix - matrix.mean(axis=0), np.float64)
         flat = _principal(matrix)
         if method == "pca" or len(matrix) < _FEW or not flat.any():
             return flat
+        from sklearn.manifold import TSNE
+
         start = flat / (flat[:, 0].std() or 1.0) * 1e-4
         perplexity = min(30.0, (len(matrix) - 1) / 3)
         tsne = TSNE(init=start, perplexity=perplexity, random_state=random_state, learning_rate="auto")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 
@@ -98,8 +99,12 @@ def headline(figure: Figure, says: str, note: str = "") -> None:
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows as it is, whatever dollar signs a title has."""
-    return text.replace("$", r"\$")
+    """Text that matplotlib shows as it is, whatever dollar signs a title has; a box for what the font cannot write."""
+    text = text.replace("$", r"\$")
+    if text.isascii():
+        return text
+    font = get_font(findfont(FontProperties()))  # both are kept by matplotlib
+    return "".join(c if c.isspace() or font.get_char_index(ord(c)) else _NO_LETTER for c in text)
 
 
 def description(figure: Figure) -> str:
@@ -110,6 +115,7 @@ def description(figure: Figure) -> str:
 #: Artists whose group id begins so are drawn without softened edges: cells that touch would show seams.
 CELLS = "cells"
 _EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
+_NO_LETTER = "\N{WHITE SQUARE}"
 _exporting = threading.Lock()
 
 
