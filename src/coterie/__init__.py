@@ -84,7 +84,7 @@ _PUBLIC = {
     "compare": "coterie.evaluation.comparison",
     "tune": "coterie.evaluation.search",
 }
-_MODULES = ("similarity", "evaluation", "explore", "errors")
+_MODULES = ("similarity", "content", "evaluation", "explore", "errors")
 
 __all__ = sorted([*_PUBLIC, *_MODULES])  # pyright: ignore
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import coterie
-from coterie.cli import compare, critique, data, doctor, models, reproduce, similar, tune
+from coterie.cli import clusters, compare, critique, data, doctor, models, reproduce, similar, tune
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
@@ -21,7 +21,7 @@ from coterie.models.registry import MODELS
 
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
-    "Look": [similar.similar],
+    "Look": [similar.similar, clusters.cluster],
     "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain, critique.critique],
     "Choose": [compare.compare, tune.tune, reproduce.reproduce],
 }

@@ -1,5 +1,6 @@
 """Looking: pictures of ratings and of comparisons, and a report that holds them all."""
 
+from coterie.explore.cluster_figures import cluster_map
 from coterie.explore.comparison_figures import (
     accuracy_against_popularity,
     accuracy_against_time,
@@ -16,6 +17,7 @@ from coterie.explore.style import to_svg
 __all__ = [
     "accuracy_against_popularity",
     "accuracy_against_time",
+    "cluster_map",
     "genre_bars",
     "group_bars",
     "leaderboard_bars",

@@ -1,0 +1,158 @@
+"""A map of items: near ones have features alike; once coloured by genre, once by cluster."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from coterie.content.clusters import Clusters
+from coterie.content.features import ItemFeatures
+from coterie.content.judging import SCORES, GenreRule, genre_labels
+from coterie.data.catalog import Catalog
+from coterie.errors import DataError, ParameterError
+from coterie.explore.style import INK, MUTED, QUIET, SERIES, SMALL, TEXT, headline, new_axes, new_figure, plain
+
+Array = np.ndarray[Any, np.dtype[Any]]
+MapMethod = Literal["tsne", "pca"]
+
+_MARKERS = "os^Dv"  # so that colours need not be told apart
+_MOST = 2000  # dots that can still be seen one by one
+_FEW = 12  # too few for t-SNE's neighbourhoods
+
+
+def cluster_map(
+    features: ItemFeatures,
+    clusters: Clusters,
+    catalog: Catalog,
+    names: Sequence[Sequence[str]] | None = None,
+    rule: GenreRule = "rarest",
+    method: MapMethod = "tsne",
+    random_state: int = 0,
+) -> Figure:
+    """Items placed so that those with features alike are near, coloured by genre above and by cluster below.
+
+    Parameters
+    ----------
+    features : ItemFeatures
+        What the clusters were made from, as they were clustered (`ClusterItems.space`).
+    names : sequence of words for each cluster, or None
+        As `Clusters.telling` gives them.
+    rule : {"rarest", "first", "each"}
+        Which genre an item has, see `genre_labels`; with "each", the first listed is shown.
+    method : {"tsne", "pca"}
+        t-SNE (van der Maaten and Hinton 2008) keeps neighbours together and says nothing of large distances; principal
+        components are a shadow of the whole.
+    random_state : int
+        Seed of the 2,000 items that are drawn where there are more, and of t-SNE.
+    """
+    if method not in ("tsne", "pca"):
+        raise ParameterError(f"method must be 'tsne' or 'pca', not {method!r}")
+    genres = genre_labels(catalog, clusters.items, rule)
+    inside, at = np.unique(genres.rows, return_index=True)
+    has = clusters.labels[inside] >= 0
+    rows, of_genre = inside[has], genres.labels[at][has]
+    if len(rows) < 3:
+        raise DataError(f"a map needs 3 items or more with a cluster and a genre; there are {len(rows)}")
+    agreement = SCORES["ami"](of_genre, clusters.labels[rows])
+    n = len(rows)
+    if n > _MOST:
+        drawn = np.sort(np.random.default_rng(random_state).choice(n, _MOST, replace=False))
+        rows, of_genre = rows[drawn], of_genre[drawn]
+    places = _places(features.matrix[rows], method, random_state)
+    figure = new_figure(height=9.2)
+    _panel(new_axes(figure, 2, 1, 1, grid=""), places, of_genre, list(genres.names), "by genre")
+    called = [_cluster_name(c, names) for c in range(clusters.n_clusters)]
+    _panel(new_axes(figure, 2, 1, 2, grid=""), places, clusters.labels[rows], called, "by cluster")
+    how = "t-SNE" if method == "tsne" else "principal components"
+    drawn_of = f"{len(rows):,} of {n:,} items, drawn at random" if n > len(rows) else f"{n:,} items"
+    headline(
+        figure,
+        _says(agreement, clusters.n_clusters),
+        f"agreement with genres (AMI) {agreement:.3f}, where chance is 0 and sameness 1; {drawn_of}, placed by {how}",
+    )
+    return figure
+
+
+def _says(agreement: float, n: int) -> str:
+    if agreement < 0.1:
+        return f"The {n} clusters know next to nothing of genres"
+    if agreement < 0.3:
+        return f"The {n} clusters know a little of genres"
+    return f"The {n} clusters follow genres in part" if agreement < 0.7 else f"The {n} clusters follow genres"
+
+
+def _cluster_name(cluster: int, names: Sequence[Sequence[str]] | None) -> str:
+    telling = ", ".join(names[cluster]) if names is not None else ""
+    return f"{cluster}: {telling}" if telling else f"cluster {cluster}"
+
+
+def _panel(axes: Axes, places: Array, labels: Array, names: list[str], title: str) -> None:
+    """Dots of the five most frequent labels in colour, the others in grey below them."""
+    counts = np.bincount(labels, minlength=len(names))
+    shown = [int(label) for label in np.argsort(-counts, kind="stable")[: len(SERIES)] if counts[label]]
+    others = ~np.isin(labels, shown)
+    if others.any():
+        axes.scatter(
+            places[others, 0],
+            places[others, 1],
+            s=7,
+            color=QUIET,
+            alpha=0.6,
+            linewidths=0,
+            label=f"others ({others.sum():,})",
+        )
+    for (colour, _), marker, label in zip(SERIES, _MARKERS, shown, strict=False):
+        of = labels == label
+        called = plain(names[label] if len(names[label]) <= 34 else names[label][:32] + " …")
+        look: dict[str, Any] = {"color": colour, "marker": marker, "label": f"{called} ({of.sum():,})"}
+        axes.scatter(places[of, 0], places[of, 1], s=13, alpha=0.85, linewidths=0, **look)
+    axes.set_title(title, loc="left", fontsize=TEXT, fontweight="bold", color=INK)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    handles, written = axes.get_legend_handles_labels()
+    order = [*range(len(handles))[1:], 0] if others.any() else [*range(len(handles))]
+    axes.legend(
+        [handles[at] for at in order],
+        [written[at] for at in order],
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.01),
+        ncols=2,
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=MUTED,
+        markerscale=1.8,
+        handletextpad=0.2,
+        columnspacing=1.2,
+    )
+
+
+def _places(matrix: Any, method: MapMethod, random_state: int) -> Array:
+    """float (n, 2): where each item stands; computed by one thread, so that it is always the same place."""
+    from sklearn.decomposition import TruncatedSVD
+    from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
+
+    from coterie.kernels.parallel import one_blas_thread
+
+    with one_blas_thread, threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # items that are all alike have no variance to explain
+        if not isinstance(matrix, np.ndarray):
+            rank = min(50, *(side - 1 for side in matrix.shape))
+            matrix = TruncatedSVD(max(rank, 1), random_state=random_state).fit_transform(matrix)
+        matrix = np.asarray(matrix - matrix.mean(axis=0), np.float64)
+        left, sizes, _ = np.linalg.svd(matrix, full_matrices=False)
+        flat = left[:, :2] * sizes[:2]
+        flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+        if method == "pca" or len(matrix) < _FEW or not flat.any():
+            return flat
+        start = flat / (flat[:, 0].std() or 1.0) * 1e-4
+        perplexity = min(30.0, (len(matrix) - 1) / 3)
+        tsne = TSNE(init=start, perplexity=perplexity, random_state=random_state, learning_rate="auto")
+        return np.asarray(tsne.fit_transform(matrix))
