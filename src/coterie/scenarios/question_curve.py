@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _LENGTH = 10
+# Share of the ratings of held-out people that are the answers which they can give.
+_GIVEN = 0.8
 #: Numbers of questions after which it is judged, as far as they go.
 CHECKPOINTS = (0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 75, 100)
 
@@ -77,7 +79,7 @@ class QuestionCurve:
 
 def question_curve(
     data: Dataset | Interactions,
-    model: Recommender | str = "als",
+    model: Recommender | str = "svd",
     strategies: Sequence[Strategy] = STRATEGIES,
     n_questions: int = 30,
     test_share: float = 0.2,
@@ -119,7 +121,7 @@ def question_curve(
     if isinstance(n_questions, bool) or n_questions < 1 or not strategies:
         raise ParameterError(f"a curve needs a strategy and at least one question, not {n_questions!r}")
     x, catalog = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
-    split = split_users(x, test_share, n_people, 0.5, random_state)
+    split = split_users(x, test_share, n_people, _GIVEN, random_state)
     fitted = (model_class(model)() if isinstance(model, str) else model).fit(split.train, catalog)
     judge = _Judge(fitted, split)
     everything = {m.name: m.over(per_user) for m, per_user in judge(judge.given).items()}

@@ -131,9 +131,11 @@ class Taste:
         of it: A-optimal design where M is the unit matrix (Chaloner and Verdinelli 1995), and with the M of the items'
         own vectors what Cohn, Ghahramani and Jordan (1996) minimise, the variance of the predictions.
         """
-        seen = self.space.vectors @ self.covariance  # (n_items, d)
+        with one_blas_thread:  # a second thread would be waited for longer than it saves
+            seen = self.space.vectors @ self.covariance  # (n_items, d)
+            through = seen @ moment
         own = np.einsum("nd,nd->n", seen, self.space.vectors)
-        return np.asarray(np.einsum("nd,nd->n", seen @ moment, seen) / (self.space.noise + own))
+        return np.asarray(np.einsum("nd,nd->n", through, seen) / (self.space.noise + own))
 
 
 def moments(vectors: Array, weights: Array) -> Array:
