@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import coterie
-from coterie.cli import compare, data, doctor, models, reproduce, similar, tune
+from coterie.cli import ask, compare, data, doctor, models, reproduce, scenarios, similar, tune
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
@@ -23,6 +23,7 @@ _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
     "Look": [similar.similar],
     "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain],
+    "More than one": [ask.ask, scenarios.group, scenarios.bundle, scenarios.cohorts],
     "Choose": [compare.compare, tune.tune, reproduce.reproduce],
 }
 # Errors leave with 1, usage errors with 2 (typer's choice).
