@@ -164,9 +164,7 @@ def _curve(
         raise UsageError(f"--curve fits a model to the users who are not held out; name one of {', '.join(MODELS)}")
     learner = model_class(model.model)(**settings(model.model, model.hyper_parameters))
     chosen = STRATEGIES if strategy is None else (strategy,)
-    curve = question_curve(
-        data.load(), learner, chosen, questions, n_people=people, random_state=seed
-    )
+    curve = question_curve(data.load(), learner, chosen, questions, n_people=people, random_state=seed)
     if picture is not None:
         from coterie.explore import question_curves
 
@@ -174,11 +172,12 @@ def _curve(
     everything = {"asked": None, "answered": curve.available, **curve.everything}
     document = {
         "model": curve.model, "split": curve.split, "people": curve.n_people, "curve": curve.table,
+        "versus": curve.versus,
         "everything_told": everything, "summary": curve.words(), "picture": None if picture is None else str(picture),
     }  # fmt: skip
     where = [] if picture is None else [cell(f"The picture is in {picture}.")]
     title = f"Accuracy against questions, {curve.model}, {counted(curve.n_people, 'held-out user')}"
-    out.show(document, heading(title), *_by_metric(curve), curve.words(), *where)
+    out.show(document, heading(title), *_by_metric(curve), cell(curve.words().replace("_", " ")), *where)
 
 
 def _by_metric(curve: QuestionCurve) -> list[Any]:

@@ -162,7 +162,9 @@ def cohorts(
     cohort: Annotated[
         int | None, typer.Option(min=1, metavar="NUMBER", help="Also what this one likes, and recommendations for it.")
     ] = None,
-    member: Annotated[str | None, typer.Option("--of", metavar="USER", help="The same of the cohort of a user.")] = None,
+    member: Annotated[
+        str | None, typer.Option("--of", metavar="USER", help="The same of the cohort of a user.")
+    ] = None,
     of: Annotated[
         Literal["items", "genres", "tags"], typer.Option("--by", help="What it likes more than others do, told by.")
     ] = "items",
@@ -224,9 +226,8 @@ def _given_in_words(items: pl.DataFrame) -> pl.DataFrame:
     if "given" not in items.columns:
         return items
     words = pl.when(pl.col("given")).then(pl.lit("given")).otherwise(pl.lit("added")).alias("how")
-    return items.select("item", *(["title"] if "title" in items.columns else []), words, pl.exclude("item", "title")).drop(
-        "given"
-    )  # fmt: skip
+    first = ["item", *(["title"] if "title" in items.columns else [])]
+    return items.select(*first, words, pl.exclude(*first, "given"))
 
 
 def _pairs(model: Recommender, pairs: pl.DataFrame) -> list[str]:
@@ -248,5 +249,8 @@ def _brief(table: pl.DataFrame) -> pl.DataFrame:
     lists = [name for name in ("genres", "items") if name in table.columns]
     return table.drop("share", "closeness").with_columns(
         pl.col("ratings").round(0).cast(pl.Int64),
-        *(pl.col(name).list.head(3 if name == "genres" else 2).list.join("; " if name == "items" else ", ") for name in lists),
+        *(
+            pl.col(name).list.head(3 if name == "genres" else 2).list.join("; " if name == "items" else ", ")
+            for name in lists
+        ),
     )

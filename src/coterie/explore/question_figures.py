@@ -22,8 +22,7 @@ _NAMES = {"popularity_variance": "popularity × variance"}
 def question_curves(curve: QuestionCurve) -> Figure:
     """Each metric in a row of two panels: against questions asked, and against answers that people could give.
 
-    A band is the 95 % interval over people of the best strategy at the end; a line at the side what the model reaches
-    when everything is told.
+    A dashed line is what the model reaches when everything is told, where it is near enough.
     """
     if not len(curve.table) or not curve.metrics:
         raise DataError("this curve is empty, so there is nothing to draw")
@@ -49,22 +48,13 @@ def question_curves(curve: QuestionCurve) -> Figure:
 
 
 def _lines(axes: Axes, curve: QuestionCurve, strategies: list[str], x: str, metric: str) -> None:
-    last = curve.table["asked"].to_numpy().max()
-    end = curve.table.filter(pl.col("asked") == last)
-    larger = parse(metric).metric.larger_is_better
-    best = end.sort(metric, descending=larger, maintain_order=True)["strategy"][0]
     for (colour, dash), strategy in zip(SERIES, strategies, strict=False):
         own = curve.table.filter(pl.col("strategy") == strategy)
         look: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2.0}
         axes.plot(own[x], own[metric], marker="o", markersize=3.5, label=_NAMES.get(strategy, strategy), **look)
-        if strategy == best:
-            axes.fill_between(
-                own[x].to_numpy(), own[f"{metric}_low"].to_numpy(), own[f"{metric}_high"].to_numpy(), color=colour,
-                alpha=0.12, linewidth=0,
-            )  # fmt: skip
     told = curve.everything[metric]
-    drawn = curve.table.select(f"{metric}_low", f"{metric}_high").to_numpy()
-    span = float(np.ptp(drawn)) or 1.0
+    drawn = curve.table[metric].to_numpy()
+    span = 2 * float(np.ptp(drawn))
     if drawn.min() - span < told < drawn.max() + span:
         axes.axhline(told, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate(
@@ -80,9 +70,20 @@ def _says(curve: QuestionCurve) -> tuple[str, str]:
     last = curve.table.filter(pl.col("asked") == curve.table["asked"].max())
     best = last.sort(metric, descending=larger, maintain_order=True).row(0, named=True)
     name = _NAMES.get(best["strategy"], best["strategy"])
-    says = f"After {best['asked']} questions {name} is best by {parse(metric).title}"
+    title = parse(metric).title
+    title = title if title[:2].isupper() else title[:1].lower() + title[1:]
+    says = f"After {best['asked']} questions {name} is best by {title}"
     note = (
         f"{plain(curve.model)}, {curve.n_people:,} held-out people who can answer {curve.available:.0f} questions on "
-        "average; the band is the 95 % interval of the best strategy"
+        f"average{_sure(curve, metric)}"
     )
     return says, note
+
+
+def _sure(curve: QuestionCurve, metric: str) -> str:
+    """How sure it is that the best is better than the next best."""
+    rivals = curve.versus.filter(pl.col("metric") == metric).sort(pl.col("difference").abs(), maintain_order=True)
+    if not len(rivals):
+        return ""
+    other, p = rivals.row(0, named=True)["other"], rivals.row(0, named=True)["p"]
+    return f"; against {_NAMES.get(other, other)} p {'< 0.01' if p < 0.01 else f'= {p:.2f}'}"

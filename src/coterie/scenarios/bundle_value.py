@@ -17,8 +17,8 @@ holds for :math:`\beta = 0` only. In general let
 
 over the items v, where :math:`m_v` is the modular part of what v adds to any set (relevance, and its pairs with what is
 in the bundle from the beginning), :math:`\beta' C_v` the most that its pairs with up to :math:`2n - 2` others can add,
-and n the number of items to choose. What is added to a set Y by v is at most :math:`1/\rho` of what is added to a subset
-of it, so with the best set O and greedy sets :math:`S_0 \subset S_1 \subset \dots`
+and n the number of items to choose. What v adds to a set Y is at most :math:`1/\rho` of what it adds to a subset of
+it, so with the best set O and greedy sets :math:`S_0 \subset S_1 \subset \dots`
 
 .. math:: f(O) \le f(S_j \cup O) \le f(S_j) + \frac{n}{\rho} \bigl(f(S_{j+1}) - f(S_j)\bigr), \quad\text{hence}\quad
           f(S_n) - f(S_0) \ge \bigl(1 - (1 - \rho / n)^n\bigr) \bigl(f(O) - f(S_0)\bigr)

@@ -215,12 +215,17 @@ def _best(scores: Array, allowed: Array, k: int) -> Array:
 
 
 def _pool(
-    model: Recommender, profile: sp.csr_matrix, scores: Array, pool: int, size: int, candidates: Iterable[Id] | Id | None
+    model: Recommender,
+    profile: sp.csr_matrix,
+    scores: Array,
+    pool: int,
+    size: int,
+    candidates: Iterable[Id] | Id | None,
 ) -> Array:
     check_length(size)
     if candidates is not None:
         named = np.unique(model.train_.items.indices(id_list(candidates))).astype(np.int64)
-        found = named[np.isfinite(scores[0, named])]
+        found: Array = named[np.isfinite(scores[0, named])]
     else:
         if pool < size:
             raise ParameterError(f"a bundle of {size} needs a pool of at least {size}, not {pool!r}")
@@ -276,11 +281,11 @@ def _topics(
         return np.clip(shares, 0, 1), np.full(len(items), 1 / len(items)), topics
     from coterie.models.list_rules import genres_of
 
-    shares = genres_of(model.train_, catalog, "the diversity of a bundle").shares
-    own = np.asarray(shares[profile.indices].sum(axis=0)).ravel()
+    genres = genres_of(model.train_, catalog, "the diversity of a bundle").shares
+    own = np.asarray(genres[profile.indices].sum(axis=0)).ravel()
     if not own.any():  # nothing rated, or nothing with a genre: what everybody rated
-        own = np.asarray(shares.multiply(model.train_.item_counts[:, None]).sum(axis=0)).ravel()
-    return np.asarray(shares[items].toarray(), np.float64), own / max(own.sum(), 1e-30), topics
+        own = np.asarray(genres.multiply(model.train_.item_counts[:, None]).sum(axis=0)).ravel()
+    return np.asarray(genres[items].toarray(), np.float64), own / max(own.sum(), 1e-30), topics
 
 
 # ---- the bundle -----------------------------------------------------------------------------------------
@@ -291,7 +296,7 @@ def _built(
     weights: tuple[float, float, float], topics: Topics | None, method: Method, max_nodes: int,
 ) -> Bundle:  # fmt: skip
     """The best bundle of `size` among `items` (row numbers) that has those at the places `base`."""
-    if len(weights) != 3 or not all(np.isfinite(w) and w >= 0 for w in weights) or not any(weights):
+    if not all(0 <= w < np.inf for w in weights) or not any(weights):
         raise ParameterError(f"weights must be three numbers from 0, not all of them 0; got {weights!r}")
     if method not in get_args(Method):
         raise ParameterError(f"method must be 'exact' or 'greedy', not {method!r}")
@@ -302,10 +307,7 @@ def _built(
     size = min(size, len(items))
     f = SetValue.weighted(r, c, shares, topic_weights, size, weights)
     n = size - len(base)
-    if method == "exact":
-        found = best_set(f, n, base, max_nodes)
-    else:
-        found = _greedy(f, n, base)
+    found = best_set(f, n, base, max_nodes) if method == "exact" else _greedy(f, n, base)
     places = [*base, *found.chosen]
     tables = _tables(model, f, items, places, len(base)), _pairs(model, items[places], *(
         part[np.ix_(places, places)] for part in (c, both, expected)

@@ -270,7 +270,7 @@ def find_cohorts(
     feature selection and evaluation for identifying the content of political conflict", Political Analysis 16, 2008.
     """
     train = model._fitted()
-    if isinstance(n_cohorts, bool) or not isinstance(n_cohorts, (int, np.integer)) or n_cohorts < 2:
+    if n_cohorts != int(n_cohorts) or n_cohorts < 2:
         raise ParameterError(f"n_cohorts must be a whole number from 2, not {n_cohorts!r}")
     if isinstance(model, FactorModel) and n_factors is None:
         space: FactorModel = model

@@ -69,11 +69,11 @@ class Inquiry:
         """How much it is worth to ask about each item, float64 (n_items,)."""
         asking = self.asking
         if asking.strategy == "random":
-            return self.generator.random(len(asking.counts))
+            return np.asarray(self.generator.random(len(asking.counts)))
         if asking.strategy == "popularity":
-            return asking.known
+            return np.asarray(asking.known)
         if asking.strategy == "popularity_variance":
-            return asking.known * asking.variances
+            return np.asarray(asking.known * asking.variances)
         assert self.taste is not None
         assert asking.moment is not None
         return self.chances() * self.taste.reductions(asking.moment)

@@ -115,8 +115,8 @@ def recommend_to_group(
     of : {"rating", "score"} or None
         What utilities are made of. ``"rating"``: predicted ratings, with the lowest rating of the data as 0 and the
         highest as 1, which can be compared between people. ``"score"``: scores, with the member's lowest of what
-        they have not rated as 0 and the highest as 1; an item of which the model says nothing counts 0. None: ratings where the
-        model's scores are its predicted ratings, else scores.
+        they have not rated as 0 and the highest as 1; an item of which the model says nothing counts 0. None: ratings
+        where the model's scores are its predicted ratings, else scores.
     candidates : item ids, or one, or None
         Only these items may be recommended.
 
@@ -182,7 +182,9 @@ def choose(utilities: Array, k: int, strategy: Strategy) -> tuple[Array, Array]:
     if strategy == "fair":
         places, gains = _fair(own, k)
         return open_[places], gains
-    first = {"average": own.mean, "least_misery": own.min, "most_pleasure": own.max}[strategy](axis=0)
+    first: Array = means[open_]
+    if strategy != "average":
+        first = own.min(axis=0) if strategy == "least_misery" else own.max(axis=0)
     order = np.lexsort((open_, -means[open_], -first))[:k]
     return open_[order], first[order]
 
@@ -225,11 +227,11 @@ def _gathered(
     scores = scores_of(model, profiles, rows)
     require_opinions(names, scores)
     by_rating = scores_are_ratings(model, profiles, rows, scores) if of is None else of == "rating"
-    anybody = np.isfinite(scores).any(axis=0)
-    given = seen_by(profiles)
+    anybody = np.asarray(np.isfinite(scores).any(axis=0))
+    given: Array = seen_by(profiles)
     utilities = _by_rating(model, profiles, rows) if by_rating else standardized(scores, given)
     left_out = {"anybody": given.any(axis=0), "everybody": given.all(axis=0), "nobody": np.zeros(given.shape[1], bool)}
-    allowed = anybody & ~left_out[exclude_seen]
+    allowed: Array = anybody & ~np.asarray(left_out[exclude_seen])
     if candidates is not None:
         wanted = np.zeros(len(allowed), bool)
         wanted[model.train_.items.indices(id_list(candidates))] = True
@@ -294,10 +296,10 @@ def _free(name: str, taken: Sequence[str]) -> str:
 
 def own_ranks(utilities: Array, allowed: Array, chosen: Array) -> Array:
     """Place from 1 of each chosen column in each row's order of the allowed ones, equal ones sharing the best."""
-    open_ = utilities[:, allowed]
-    return np.stack([(open_ > utilities[:, item : item + 1]).sum(axis=1) + 1 for item in chosen], axis=1) if len(
-        chosen
-    ) else np.empty((len(utilities), 0), np.int64)  # fmt: skip
+    ranks = np.empty((len(utilities), len(chosen)), np.int64)
+    for place, item in enumerate(chosen):
+        ranks[:, place] = (utilities[:, allowed] > utilities[:, item : item + 1]).sum(axis=1) + 1
+    return ranks
 
 
 _MEANS = {
@@ -321,4 +323,3 @@ def _summary(group: _Group, members: pl.DataFrame, strategy: Strategy, k: int) -
         else ""
     )
     return _MEANS[strategy] + who
-

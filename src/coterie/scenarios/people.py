@@ -33,8 +33,8 @@ def profiles_of(model: Recommender, people: Sequence[Person]) -> tuple[sp.csr_ma
     rows[~strangers] = train.users.indices([p for p in people if not isinstance(p, Mapping)])
     matrix = train.to_scipy()
     parts = [
-        profile_row(person, train, stacklevel=3) if isinstance(person, Mapping) else matrix[row]
-        for person, row in zip(people, rows, strict=True)
+        profile_row(person, train, stacklevel=3) if isinstance(person, Mapping) else matrix[[row]]
+        for person, row in zip(people, rows.tolist(), strict=True)
     ]
     return sp.vstack(parts, "csr", dtype=np.float32), rows
 

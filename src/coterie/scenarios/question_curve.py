@@ -14,8 +14,8 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.errors import ParameterError
 from coterie.evaluation.evaluate import Questions, relevance_threshold
-from coterie.evaluation.metrics import Measure, Predictions, parse
-from coterie.evaluation.significance import bootstrap, interval
+from coterie.evaluation.metrics import Measure, PerUser, Predictions, parse
+from coterie.evaluation.significance import bootstrap, interval, paired_p_value
 from coterie.evaluation.splits import Split, split_users
 from coterie.kernels.topk import top_k_rows
 from coterie.models.base import Recommender
@@ -53,6 +53,10 @@ class QuestionCurve:
     n_people : int
     available : float
         Ratings that a person could answer with, on average.
+    versus : polars.DataFrame
+        After the last question, the best strategy by each metric against each other one: `metric, best, other,
+        difference, p`, the p-value of a paired difference over the same people (`evaluation.significance`). The
+        intervals of `table` are wide because people differ; these differences are of the same people.
     """
 
     table: pl.DataFrame
@@ -62,6 +66,7 @@ class QuestionCurve:
     n_people: int
     available: float
     metrics: tuple[str, ...] = field(default=())
+    versus: pl.DataFrame = field(default_factory=pl.DataFrame, repr=False)
 
     def words(self) -> str:
         """What it says, in a sentence or two, of the last number of questions."""
@@ -71,10 +76,19 @@ class QuestionCurve:
             larger = parse(metric).metric.larger_is_better
             ordered = last.sort(metric, descending=larger, maintain_order=True)
             best, runner_up = ordered.row(0, named=True), ordered.row(min(1, len(ordered) - 1), named=True)
-            second = f" before {runner_up['strategy']} ({runner_up[metric]:.4f})" if len(ordered) > 1 else ""
+            second = (
+                f" before {runner_up['strategy']} ({runner_up[metric]:.4f}{self._p(metric, runner_up['strategy'])})"
+            )
+            second = second if len(ordered) > 1 else ""
             said.append(f"{metric} is best for {best['strategy']}, {best[metric]:.4f}{second}")
         asked = int(self.table["asked"].to_numpy().max())
         return f"After {asked} questions {'; '.join(said)}."
+
+    def _p(self, metric: str, other: str) -> str:
+        for name, rival, p in self.versus.select("metric", "other", "p").iter_rows() if len(self.versus) else ():
+            if (name, rival) == (metric, other):
+                return f"; p = {p:.2f}" if p >= 0.01 else "; p < 0.01"
+        return ""
 
 
 def question_curve(
@@ -126,14 +140,15 @@ def question_curve(
     judge = _Judge(fitted, split)
     everything = {m.name: m.over(per_user) for m, per_user in judge(judge.given).items()}
     stops = sorted({n for n in CHECKPOINTS if n < n_questions} | {n_questions})
-    rows = []
+    rows, last = [], {}
     with progress("asking", len(strategies) * len(judge.people)) as advance:
         for strategy in strategies:
             orders = _asked(Asking(fitted, strategy, random_state), judge, n_questions, advance)
             for stop in stops:
                 told = _told(judge.given, orders[:, :stop])
                 row: dict[str, Any] = {"strategy": strategy, "asked": stop, "answered": told.nnz / len(judge.people)}
-                for measure, per_user in judge(told).items():
+                last[strategy] = judge(told)
+                for measure, per_user in last[strategy].items():
                     low, high = interval(measure.metric.finish(bootstrap([per_user], random_state)[0]))
                     row |= {measure.name: measure.over(per_user)}
                     row |= {f"{measure.name}_low": low, f"{measure.name}_high": high}
@@ -141,8 +156,26 @@ def question_curve(
     available = judge.given.nnz / len(judge.people)
     names = tuple(measure.name for measure in judge.measures)
     return QuestionCurve(
-        pl.DataFrame(rows), everything, fitted.label, split.description, len(judge.people), available, names
-    )
+        pl.DataFrame(rows), everything, fitted.label, split.description, len(judge.people), available, names,
+        _versus(judge.measures, last, random_state),
+    )  # fmt: skip
+
+
+def _versus(measures: Sequence[Measure], last: dict[Strategy, dict[Measure, PerUser]], seed: int) -> pl.DataFrame:
+    """The best strategy by each metric against each of the others."""
+    rows = []
+    for measure in measures:
+        values = {strategy: measure.over(found[measure]) for strategy, found in last.items()}
+        best = (max if measure.metric.larger_is_better else min)(values, key=lambda name: values[name])
+        for other in [name for name in values if name != best]:
+            own, theirs = last[best][measure], last[other][measure]
+            draws = [measure.metric.finish(part) for part in bootstrap([own, theirs], seed)]
+            difference = values[best] - values[other]
+            n = int(np.count_nonzero(own.weights))
+            p = paired_p_value(difference, draws[0] - draws[1], n) if n > 1 else 1.0
+            rows.append((measure.name, best, other, difference, p))
+    schema = {"metric": pl.String, "best": pl.String, "other": pl.String, "difference": pl.Float64, "p": pl.Float64}
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 class _Judge:
@@ -159,7 +192,7 @@ class _Judge:
         names = ["rmse", f"ndcg@{_LENGTH}"] if model.predicts_ratings else [f"ndcg@{_LENGTH}"]
         self.measures: list[Measure] = [parse(name) for name in names]
 
-    def __call__(self, told: sp.csr_matrix) -> dict[Measure, Any]:
+    def __call__(self, told: sp.csr_matrix) -> dict[Measure, PerUser]:
         """The metrics of each person when `told`, csr (n_people, n_items), is what is known of them."""
         found = {}
         for measure in self.measures:

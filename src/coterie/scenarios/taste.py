@@ -61,8 +61,8 @@ class TasteSpace:
 
     @classmethod
     def of(cls, model: Recommender, random_state: int = 0) -> TasteSpace:
-        r"""From the item factors and biases of an `ALS` of 8 factors that is fitted to the ratings that the model was
-        fitted to: factors that are about ratings, whatever the model is, and few enough to be learnt from a few answers.
+        r"""From the item factors and biases of an `ALS` of 8 factors that is fitted to the same ratings as the model:
+        factors that are about ratings, whatever the model is, and few enough to be learnt from a few answers.
 
         The prior and the noise are those that make the ratings of up to 2000 people most likely, by ten steps of
         expectation maximisation (Dempster, Laird and Rubin 1977): with everybody's posterior :math:`(m_u, V_u)`,
@@ -143,9 +143,7 @@ def moments(vectors: Array, weights: Array) -> Array:
     return np.asarray((vectors * weights[:, None]).T @ vectors / max(float(weights.sum()), 1e-300))
 
 
-def posteriors(
-    grams: Array, targets: Array, mean: Array, covariance: Array, noise: float
-) -> tuple[Array, Array]:
+def posteriors(grams: Array, targets: Array, mean: Array, covariance: Array, noise: float) -> tuple[Array, Array]:
     r"""Means (n, d) and covariances (n, d, d) of n people of all of whose ratings :math:`X_u^\top X_u` (n, d, d) and
     :math:`X_u^\top (r_u - o)` (n, d) tell: :math:`V_u = (V^{-1} + X_u^\top X_u / \sigma^2)^{-1}`."""
     precision = np.linalg.inv(covariance)
