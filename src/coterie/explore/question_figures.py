@@ -38,6 +38,8 @@ def question_curves(curve: QuestionCurve) -> Figure:
             label_axes(axes, label if row == len(curve.metrics) - 1 else "", title if column == 0 else "")
             panels.append(axes)
         low, high = min(a.get_ylim()[0] for a in panels), max(a.get_ylim()[1] for a in panels)
+        if parse(metric).metric.larger_is_better:
+            low = 0.0  # or noise would fill the picture where questions make no difference
         for axes in panels:
             axes.set_ylim(low, high)
         panels[1].tick_params(axis="y", labelleft=False)
