@@ -102,14 +102,14 @@ def question_curve(
 ) -> QuestionCurve:
     """Ask held-out people, and judge what the model makes of their answers.
 
-    A share of the people is held out: nothing of theirs is learnt from. Half of the ratings of each, drawn at random,
-    are the answers that they can give; asked about anything else they say that they do not know it. The other half is
+    A share of the people is held out: nothing of theirs is learnt from. Four ratings in five of each, drawn at random,
+    are the answers that they can give; asked about anything else they say that they do not know it. The others are
     what is to be predicted (RMSE) and recommended (NDCG of lists of 10). Lists leave out all that a person could have
     answered, asked or not, so that no strategy gains by asking for what would otherwise stand in the list. Everybody is
     judged after every number of questions, also who could not answer any.
 
     An item that is held out for judging is unknown when it is asked about, so that people seem to know less than they
-    do: by half, and for all strategies alike.
+    do: by a fifth, and for all strategies alike.
 
     Parameters
     ----------
