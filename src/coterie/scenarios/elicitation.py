@@ -146,9 +146,9 @@ class Elicitation:
         to be trained for it.
 
     Measured on ml-latest-small (seed 0, 122 people held out, 30 questions, of which they could answer about 8): ratings
-    predicted by `SVD` come to an RMSE of 0.948 by ``"uncertainty"``, 0.956 by ``"popularity_variance"`` (p = 0.12), 0.967
-    by ``"popularity"`` and 0.985 by ``"random"``, from 0.996 without a question. For the lists of `EASE` it makes
-    little difference which of the three it is: NDCG of 0.22 to 0.23, and 0.02 by ``"random"``.
+    predicted by `SVD` come to an RMSE of 0.948 by ``"uncertainty"``, 0.956 by ``"popularity_variance"`` (p = 0.12),
+    0.967 by ``"popularity"`` and 0.985 by ``"random"``, from 0.996 without a question. For the lists of `EASE` it
+    makes little difference which of the three others it is: NDCG of 0.22 to 0.23, and 0.02 by ``"random"``.
 
     Parameters
     ----------
