@@ -44,6 +44,9 @@ if TYPE_CHECKING:
     from coterie.models.user_knn import UserKNN as UserKNN
     from coterie.models.walks import P3alpha as P3alpha
     from coterie.models.walks import RP3beta as RP3beta
+    from coterie.scenarios.cohorts import find_cohorts as find_cohorts
+    from coterie.scenarios.elicitation import Elicitation as Elicitation
+    from coterie.scenarios.groups import recommend_to_group as recommend_to_group
 
 # Public name -> module that defines it. Nothing is imported before it is asked for, so that
 # `import coterie` and `coterie --help` are quick.
@@ -83,8 +86,11 @@ _PUBLIC = {
     "load_config": "coterie.models.config",
     "compare": "coterie.evaluation.comparison",
     "tune": "coterie.evaluation.search",
+    "Elicitation": "coterie.scenarios.elicitation",
+    "recommend_to_group": "coterie.scenarios.groups",
+    "find_cohorts": "coterie.scenarios.cohorts",
 }
-_MODULES = ("similarity", "content", "evaluation", "explore", "errors")
+_MODULES = ("similarity", "content", "evaluation", "scenarios", "explore", "errors")
 
 __all__ = sorted([*_PUBLIC, *_MODULES])  # pyright: ignore
 

@@ -13,7 +13,19 @@ from typing import Annotated, Any
 import typer
 
 import coterie
-from coterie.cli import clusters, compare, critique, data, doctor, models, reproduce, similar, tune
+from coterie.cli import (
+    ask,
+    clusters,
+    compare,
+    critique,
+    data,
+    doctor,
+    models,
+    reproduce,
+    scenarios,
+    similar,
+    tune,
+)
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
@@ -22,7 +34,9 @@ from coterie.models.registry import MODELS
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
     "Look": [similar.similar, clusters.cluster],
-    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain, critique.critique],
+    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain],
+    "In conversation": [ask.ask, critique.critique],
+    "More than one": [scenarios.group, scenarios.bundle, scenarios.cohorts],
     "Choose": [compare.compare, tune.tune, reproduce.reproduce],
 }
 # Errors leave with 1, usage errors with 2 (typer's choice).

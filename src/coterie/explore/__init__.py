@@ -9,6 +9,7 @@ from coterie.explore.comparison_figures import (
 )
 from coterie.explore.comparison_page import write_comparison
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
+from coterie.explore.question_figures import question_curves
 from coterie.explore.reasons import reason
 from coterie.explore.report import typical_user, write_report
 from coterie.explore.similarity_figures import quiet_typical_busy, similarity_panel
@@ -22,6 +23,7 @@ __all__ = [
     "group_bars",
     "leaderboard_bars",
     "long_tail",
+    "question_curves",
     "quiet_typical_busy",
     "rating_histogram",
     "ratings_over_time",
