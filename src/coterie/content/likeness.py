@@ -47,7 +47,11 @@ def known_rows(matrix: Any) -> Array:
     return np.asarray(matrix.any(axis=1) if isinstance(matrix, np.ndarray) else np.diff(matrix.indptr) > 0)
 
 
-def worth(features: Any, genres: sp.csr_matrix) -> float:
+def _dense(matrix: Any) -> Array:
+    return np.asarray(matrix if isinstance(matrix, np.ndarray) else matrix.toarray())
+
+
+def worth(features: Any, genres: Any) -> float:
     r"""What a similarity by genres is worth in similarities by features: the factor that makes it the best guess.
 
     .. math:: c = \arg\min_c \sum_{i \ne j} (\hat t_i \cdot \hat t_j - c \, \hat g_i \cdot \hat g_j)^2
@@ -56,20 +60,15 @@ def worth(features: Any, genres: sp.csr_matrix) -> float:
     over the pairs of items that have both, held within [0, 1]; 1 where there are no such pairs.
     """
     both = np.flatnonzero(known_rows(features) & known_rows(genres))
-    t, g = features[both], genres[both]
-    if not isinstance(t, np.ndarray):
-        t_squares = np.asarray(t.multiply(t).sum(axis=1)).ravel()
-    else:
-        t_squares = np.einsum("ij,ij->i", t, t)
-    g_squares = np.asarray(g.multiply(g).sum(axis=1)).ravel().astype(np.float64)
-    crossed = g.T @ t
-    crossed = crossed if isinstance(crossed, np.ndarray) else crossed.data
-    above = float(np.square(crossed, dtype=np.float64).sum() - t_squares @ g_squares)
-    below = float(np.square((g.T @ g).data, dtype=np.float64).sum() - g_squares @ g_squares)
-    return float(np.clip(above / below, 0, 1)) if below > 1e-9 * max(1, len(both)) else 1.0
+    t, g = features[both], _dense(genres[both]).astype(np.float64)
+    squared = t * t if isinstance(t, np.ndarray) else t.multiply(t)
+    t_squares, g_squares = np.asarray(squared.sum(axis=1, dtype=np.float64)).ravel(), (g * g).sum(axis=1)
+    above = float(np.square(t.T @ g).sum() - t_squares @ g_squares)
+    below = float(np.square(g.T @ g).sum() - g_squares @ g_squares)
+    return float(np.clip(above / below, 0, 1)) if below > 1e-9 * len(both) else 1.0
 
 
-def nearest(features: Any, fallback: sp.csr_matrix, k: int) -> tuple[Array, Array]:
+def nearest(features: Any, fallback: Any, k: int) -> tuple[Array, Array]:
     """The k items nearest to each item, by features where both have some, else by the fallback.
 
     Returns
@@ -93,9 +92,9 @@ def nearest(features: Any, fallback: sp.csr_matrix, k: int) -> tuple[Array, Arra
         rows = features.indptr.astype(np.int64), features.indices.astype(np.int32), features.data
         found = gram.top_k_gram(*rows, features.shape[1], np.ones(n), False, k)
     known = known_rows(features)
-    if fallback.nnz and not known.all():
+    if not known.all() and known_rows(fallback).any():
         order = np.argsort(~known, kind="stable").astype(np.int32)
-        found = gram.merge_nearest(found, nearest_dense(fallback.toarray(), k, order, int(known.sum())))
+        found = gram.merge_nearest(found, nearest_dense(_dense(fallback), k, order, int(known.sum())))
     found[1][found[0] < 0] = np.nan
     return found
 

@@ -22,7 +22,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 AdjustedParameter = Annotated[bool, Range(help="take each feature's mean away first (adjusted cosine)")]
 ShrinkageParameter = Annotated[
     float,
-    Range(0, help="trust in items of which little is known, in squared lengths of the usual item", search=(0, 3)),
+    Range(0, help="trust in items of which little is known, in squared lengths of the usual item", search=(0.0, 10.0)),
 ]
 
 
@@ -41,14 +41,14 @@ class ContentKNN(ItemNeighborhood):
         What items are compared by, scaled so that the product of two rows is their similarity; zeros for an item of
         which there is nothing.
     feature_names_ : tuple of str
-    fallback_ : float32 CSR (n_items, n_genres)
+    fallback_ : float32 (n_items, n_genres), dense or CSR
         The genres by which items without features are compared, scaled in the same way; without columns where there
         is no fallback.
     fallback_names_ : tuple of str
     """
 
     needs_catalog = True
-    shrinkage: ShrinkageParameter = 0.3
+    shrinkage: ShrinkageParameter = 1.0
     adjusted: AdjustedParameter = False
     update_equals_refit = True
 
@@ -68,10 +68,11 @@ class ContentKNN(ItemNeighborhood):
         self._fit_ratings(train)
         genres = _no_features(train.n_items)
         if self._kind != "genres" and catalog is not None and catalog.genres:
-            genres = item_features(catalog, train.items, "genres")
+            genres = item_features(catalog, train.items, "genres", adjusted=self.adjusted)
         self.feature_names_, self.fallback_names_ = features.names, genres.names
-        self.features_, self.fallback_ = shrunk_rows(features, self.shrinkage), genres.unit_rows()
-        self.fallback_.data *= np.float32(np.sqrt(worth(self.features_, self.fallback_)))
+        self.features_ = shrunk_rows(features, self.shrinkage)
+        alike = genres.unit_rows()
+        self.fallback_ = alike * np.float32(np.sqrt(worth(self.features_, alike)))
         self._fit_lists(*nearest(self.features_, self.fallback_, self._list_size))
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
