@@ -129,9 +129,9 @@ def shared_features(matrix: Any, names: tuple[str, ...], one: int, other: int) -
 
 def _common(matrix: sp.csr_matrix, one: int, other: int) -> tuple[Array, Array, Array]:
     """The columns that two sparse rows have, and the values of both there."""
-    parts = [slice(matrix.indptr[row], matrix.indptr[row + 1]) for row in (one, other)]
-    columns, in_a, in_b = np.intersect1d(*(matrix.indices[p] for p in parts), assume_unique=True, return_indices=True)
-    a, b = (matrix.data[p].astype(np.float64) for p in parts)
+    p, q = (slice(matrix.indptr[row], matrix.indptr[row + 1]) for row in (one, other))
+    columns, in_a, in_b = np.intersect1d(matrix.indices[p], matrix.indices[q], assume_unique=True, return_indices=True)
+    a, b = matrix.data[p].astype(np.float64), matrix.data[q].astype(np.float64)
     return columns, a[in_a], b[in_b]
 
 

@@ -1,7 +1,7 @@
 """Nearest rows of a dense matrix by cosine, exactly: each pair of blocks of rows is multiplied once, by BLAS.
 
-The products are offered to the lists of both rows (`coterie.kernels.gram`), so that half of the products are enough, and
-a block's products are looked at while they are in the processor's cache.
+The products are offered to the lists of both rows (`coterie.kernels.gram`), so that half of them are enough, and are
+looked at while they are in the processor's cache.
 """
 
 from __future__ import annotations

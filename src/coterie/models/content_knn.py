@@ -94,9 +94,12 @@ class ContentKNN(ItemNeighborhood):
         others: list[int] = parts["item_index"].to_list()
         known = known_rows(self.features_[[item, *others]])
         kinds: list[Source] = [self._kind if known[0] and one else "genres" for one in known[1:]]
-        of_kind = {"genres": (self.fallback_, self.fallback_names_), self._kind: (self.features_, self.feature_names_)}
+        of_kind = {"genres": (self.fallback_, self.fallback_names_)}
+        of_kind[self._kind] = self.features_, self.feature_names_
         shared = [shared_features(*of_kind[kind], item, other) for kind, other in zip(kinds, others, strict=True)]
-        parts = parts.with_columns(pl.Series("by", kinds, pl.String), pl.Series("shared", shared, _SHARED))
+        if self._kind != "genres":
+            parts = parts.with_columns(pl.Series("by", kinds, pl.String))
+        parts = parts.with_columns(pl.Series("shared", shared, _SHARED))
         parts = parts.select(pl.exclude("contribution"), "contribution")
         if not others:
             return base, parts, text
@@ -114,33 +117,94 @@ class ContentKNN(ItemNeighborhood):
 
 @hyper_parameters
 class TagKNN(ContentKNN):
+    r"""Recommend what is about the same as what a person liked, by tags: free ones, or those of the tag genome.
+
+    .. math:: w_{ij} = \hat t_i \cdot \hat t_j, \qquad
+              \hat t_i = \frac{t_i}{\sqrt{\|t_i\|^2 + \lambda \, \overline{\|t\|^2}}}
+
+    the cosine of the items' features :math:`t_i`, shrunk by λ = `shrinkage`. With ``source="tags"`` these are the
+    TF-IDF of free tags, :math:`\log(1 + c_{it}) \log(n / n_t)`, where :math:`c_{it}` people gave item i the tag t,
+    spelling put right, and :math:`n_t` of n items have it; with ``"genome"`` the relevances in [0, 1]. With
+    `adjusted` each feature's mean is taken away first, so that items are alike by what is unusual about both, and
+    two that have both little of something are alike in that too; the genome, in which every item has something of
+    every tag, gains by it.
+
+    **Without tags.** Where one of two items has no features, their genres are compared instead, and count
+
+    .. math:: w_{ij} = c \, \hat g_i \cdot \hat g_j, \qquad
+              c = \arg\min_c \sum_{i \ne j} (\hat t_i \cdot \hat t_j - c \, \hat g_i \cdot \hat g_j)^2
+
+    where :math:`\hat g_i` are an item's genres by rarity, at length 1, and the sum is over the pairs that have
+    both: c is what a likeness by genres is worth in likeness by tags, on average, so that the two can stand in one
+    list. It is held within [0, 1], and 1 where no pair has both. `explain` says which of the two it was. An item
+    that has neither is near to nothing: it has no score and is not recommended, and its rating is what the
+    `BiasBaseline` predicts.
+
+    Each item's `model_size` nearest are kept, all items of the data alike, rated or not; so an item that nobody has
+    rated is recommended as any other. Lists are ranked by :math:`s_{ui} = \sum_{j \in N(i) \cap I_u} w_{ij} r_{uj}`
+    over each item's `n_neighbors` nearest :math:`N(i)`, and ratings predicted as in `ItemKNN`. On MovieLens
+    (latest, small) with a fifth of the ratings held out, ndcg@10 is NDCG, and SHRUNK without `shrinkage`: it holds
+    back items with a tag or two, which are alike by chance. Much of that is how popular an item is, as popular
+    items have more tags.
+
+    `update` takes new ratings in; new items that the catalog has get their neighbours, at the cost of a fit.
+
+    Raises
+    ------
+    DataError
+        There is no catalog, or it has no such tags.
+
+    References
+    ----------
+    G. Salton and C. Buckley, "Term-weighting approaches in automatic text retrieval", IP&M 24(5), 1988.
+    B. Sarwar et al., "Item-based collaborative filtering recommendation algorithms", WWW 2001 (adjusted cosine).
+    J. Vig, S. Sen and J. Riedl, "The tag genome: encoding community knowledge to support novel interaction", ACM TiiS
+    2(3), 2012.
+    """
+
     name: ClassVar[str] = "tag-knn"
+    n_neighbors: Annotated[int, Range(1, 100_000, help="most neighbours used", search=(20, 1000), log=True)] = 200
     source: Annotated[
         Literal["tags", "genome"], Range(help="what people wrote, or the relevances of the tag genome", search=False)
     ] = "tags"
     min_items: Annotated[int, Range(1, 1_000_000, help="fewest items of a free tag that counts", search=(1, 10))] = 2
 
-    def _features(self, train: Interactions, catalog: Catalog | None) -> ItemFeatures:
-        return item_features(catalog, train.items, self.source, self.min_items, self.adjusted)
-
     @property
     def _kind(self) -> Source:
         return self.source
 
+    def _features(self, train: Interactions, catalog: Catalog | None) -> ItemFeatures:
+        return item_features(catalog, train.items, self.source, self.min_items, self.adjusted)
+
 
 @hyper_parameters
 class GenreKNN(ContentKNN):
-    name: ClassVar[str] = "genre-knn"
+    r"""Recommend what is of the same genres as what a person liked.
 
-    def _features(self, train: Interactions, catalog: Catalog | None) -> ItemFeatures:
-        return item_features(catalog, train.items, "genres", adjusted=self.adjusted)
+    .. math:: w_{ij} = \hat g_i \cdot \hat g_j, \qquad g_{ik} = [i \text{ is of genre } k] \log(n / n_k)
+
+    with :math:`\hat g_i` as :math:`\hat t_i` in `TagKNN`, whose formulas, `shrinkage` and `adjusted` these are: a
+    genre that few of the n items have says more. Items of the same genres are all alike, and of these the first of
+    the data are the neighbours; so this is a first guess about items of which nothing else is known, and a baseline
+    for `TagKNN`. An item without genres has no score, and its rating is what the `BiasBaseline` predicts.
+
+    Raises
+    ------
+    DataError
+        There is no catalog, or it has no genres.
+    """
+
+    name: ClassVar[str] = "genre-knn"
 
     @property
     def _kind(self) -> Source:
         return "genres"
 
+    def _features(self, train: Interactions, catalog: Catalog | None) -> ItemFeatures:
+        return item_features(catalog, train.items, "genres", adjusted=self.adjusted)
+
 
 def _no_features(n: int) -> ItemFeatures:
     import scipy.sparse as sp
 
-    return ItemFeatures((), sp.csr_matrix((n, 0), dtype=np.float32))
+    return ItemFeatures((), sp.csr_matrix(np.empty((n, 0), np.float32)))

@@ -31,7 +31,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class ItemNeighborhood(Neighborhood):
     """A model that scores and predicts an item from what a person rated of the items nearest to it.
 
-    A subclass writes `_fit`, which calls `_fit_ratings`, finds the lists, and hands them to `_fit_lists`. The formulas are those of `ItemKNN`.
+    A subclass writes `_fit`, which calls `_fit_ratings`, finds the lists, and hands them to `_fit_lists`. The formulas
+    are those of `ItemKNN`.
 
     Attributes
     ----------
