@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import coterie as ct
 from benchmarks.work import WARM_CALLS, Check, Data, K, Work, check_lists, check_matrix, checked_rows, few_rows
 from coterie.similarity import Neighbors, all_neighbors, neighbors
@@ -59,6 +61,25 @@ def _neighbors(request: dict[str, Any], axis: str, find: Callable[[ct.Interactio
         return {k: v for each in lists for k, v in check_lists(each.values[rows], each.measure.name).items()}
 
     return Work(act=lambda: find(x), warm_up=lambda: find(few), check=check)
+
+
+def genome_neighbors(request: dict[str, Any]) -> Work:
+    """The nearest movies of every movie by their genome, as `TagKNN` finds them."""
+    from coterie.content.features import ItemFeatures
+    from coterie.content.likeness import nearest, shrunk_rows
+
+    genome = Data.of(request).genome()
+    none = np.empty((len(genome), 0), np.float32)
+
+    def find(rows: Any) -> Any:
+        features = ItemFeatures(tuple(map(str, range(rows.shape[1]))), rows, "genome")
+        return nearest(shrunk_rows(features, 0.0), none[: len(rows)], K)[1]
+
+    return Work(
+        act=lambda: find(genome),
+        warm_up=lambda: find(genome[:1000]),
+        check=lambda cosines: check_lists(cosines[checked_rows(len(genome))], "cosine"),
+    )
 
 
 def stranger(request: dict[str, Any]) -> Work:

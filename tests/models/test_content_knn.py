@@ -153,8 +153,8 @@ def test_reasons_in_words() -> None:
 def test_what_is_missing_is_named_with_what_to_do() -> None:
     without = catalog(tags=None, genome_tags=(), genome=None, genres=[""] * 7)
     for model, given, words in (
-        (ct.TagKNN(), None, "features from tags need a catalog of the items; pass fit"),
-        (ct.GenreKNN(), None, "features from genres need a catalog of the items; pass fit"),
+        (ct.TagKNN(), None, "features from tags need a catalog of the items; load data that has one, or pass fit"),
+        (ct.GenreKNN(), None, "features from genres need a catalog of the items; load data that has one, or pass fit"),
         (ct.TagKNN(), without, "the catalog has no tags; use features from genres"),
         (ct.TagKNN(source="genome"), without, "no tag genome; use features from tags or genres"),
         (ct.GenreKNN(), without, "the catalog has no genres"),

@@ -195,6 +195,7 @@ class GenreKNN(ContentKNN):
     """
 
     name: ClassVar[str] = "genre-knn"
+    shrinkage: ShrinkageParameter = 0.0
 
     @property
     def _kind(self) -> Source:
