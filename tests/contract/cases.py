@@ -60,7 +60,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"min_items": 1, "shrinkage": 0.0, "n_neighbors": 3, "normalize": True},
         {"adjusted": True},
         {"ranking": "rating", "aggregation": "centered", "model_size": 4, "n_neighbors": 2},
-        {"aggregation": "baseline", "min_neighbors": 3},
+        {"aggregation": "weighted", "min_neighbors": 3},
     ],
     "genre-knn": [{"adjusted": True, "shrinkage": 1.0}, {"ranking": "rating", "aggregation": "zscore"}],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],

@@ -71,13 +71,13 @@ def slow_similarities(model: ContentKNN) -> np.ndarray:
 
 
 MODELS = [
-    ct.TagKNN(min_items=1),
-    ct.TagKNN(min_items=1, shrinkage=0.0, adjusted=True),
-    ct.TagKNN(shrinkage=2.0),
-    ct.TagKNN(source="genome"),
-    ct.TagKNN(source="genome", adjusted=True),
-    ct.GenreKNN(),
-    ct.GenreKNN(shrinkage=0.0, adjusted=True),
+    ct.TagKNN(aggregation="weighted", min_items=1),
+    ct.TagKNN(aggregation="weighted", min_items=1, shrinkage=0.0, adjusted=True),
+    ct.TagKNN(aggregation="weighted", shrinkage=2.0),
+    ct.TagKNN(aggregation="weighted", source="genome"),
+    ct.TagKNN(aggregation="weighted", source="genome", adjusted=True),
+    ct.GenreKNN(aggregation="weighted"),
+    ct.GenreKNN(aggregation="weighted", shrinkage=0.0, adjusted=True),
 ]
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.label)
 

@@ -13,6 +13,7 @@ from coterie.content.likeness import Share, in_words, known_rows, nearest, share
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.models.item_neighborhood import ItemNeighborhood
+from coterie.models.neighborhood import AggregationParameter
 from coterie.models.parameters import Range, hyper_parameters
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class ContentKNN(ItemNeighborhood):
     """
 
     needs_catalog = True
+    aggregation: AggregationParameter = "baseline"
     shrinkage: ShrinkageParameter = 1.0
     adjusted: AdjustedParameter = False
     update_equals_refit = True
@@ -104,15 +106,22 @@ class ContentKNN(ItemNeighborhood):
         if not others:
             return base, parts, text
         first = int(parts["contribution"].abs().arg_max() or 0)
-        return base, parts, f"{self._reason(others[first], parts['rating'][first], shared[first], kinds[first])} {text}"
+        liked = parts["contribution"][first] > 0 and parts["rating"][first] >= self.train_.mean
+        why = "Because this person liked {}" if liked else f"They gave {{}} {parts['rating'][first]:g}"
+        return (
+            base,
+            parts,
+            f"{why.format(self._title(others[first]))}: {self._alike(shared[first], kinds[first])}. {text}",
+        )
 
-    def _reason(self, other: int, rating: float, shared: list[Share], kind: Source) -> str:
-        """Why one neighbour counts, in words."""
-        id = self.train_.items.ids[other : other + 1].tolist()[0]
-        title = (None if self.catalog_ is None else self.catalog_.titles([id])[0]) or f"item {id}"
-        liked = f"Because this person liked {title}" if rating >= self.train_.mean else f"They gave {title} {rating:g}"
+    def _title(self, item: int) -> str:
+        id = self.train_.items.ids[item : item + 1].tolist()[0]
+        return (None if self.catalog_ is None else self.catalog_.titles([id])[0]) or f"item {id}"
+
+    def _alike(self, shared: list[Share], kind: Source) -> str:
+        """What an item and a neighbour share, in words."""
         fallen_back = f" (by genres, as one of them has no {_LACKING[self._kind]})" if kind != self._kind else ""
-        return f"{liked}: {in_words(shared, kind)}{fallen_back}."
+        return in_words(shared, kind) + fallen_back
 
 
 @hyper_parameters
@@ -126,8 +135,8 @@ class TagKNN(ContentKNN):
     TF-IDF of free tags, :math:`\log(1 + c_{it}) \log(n / n_t)`, where :math:`c_{it}` people gave item i the tag t,
     spelling put right, and :math:`n_t` of n items have it; with ``"genome"`` the relevances in [0, 1]. With
     `adjusted` each feature's mean is taken away first, so that items are alike by what is unusual about both, and
-    two that have both little of something are alike in that too; the genome, in which every item has something of
-    every tag, gains by it.
+    two that have both little of something are alike in that too. The genome, in which every item has something of
+    every tag, gains most by it.
 
     **Without tags.** Where one of two items has no features, their genres are compared instead, and count
 
@@ -141,11 +150,15 @@ class TagKNN(ContentKNN):
     `BiasBaseline` predicts.
 
     Each item's `model_size` nearest are kept, all items of the data alike, rated or not; so an item that nobody has
-    rated is recommended as any other. Lists are ranked by :math:`s_{ui} = \sum_{j \in N(i) \cap I_u} w_{ij} r_{uj}`
-    over each item's `n_neighbors` nearest :math:`N(i)`, and ratings predicted as in `ItemKNN`. On MovieLens
-    (latest, small) with a fifth of the ratings held out, ndcg@10 is NDCG, and SHRUNK without `shrinkage`: it holds
-    back items with a tag or two, which are alike by chance. Much of that is how popular an item is, as popular
-    items have more tags.
+    rated is recommended as any other (`Interactions.with_items` adds such items). Lists are ranked by :math:`s_{ui}
+    = \sum_{j \in N(i) \cap I_u} w_{ij} r_{uj}` over each item's `n_neighbors` nearest :math:`N(i)`, and ratings
+    predicted as in `ItemKNN`, by default as deviations from the `BiasBaseline`.
+
+    On MovieLens (latest, small), ndcg@10 is 0.101 with a fifth of the ratings held out (`Popularity` 0.157,
+    `ItemKNN` 0.278), and 0.204 among items that nobody has rated, a seventh of them (`Popularity` 0.070, `ItemKNN`
+    says nothing); without `shrinkage`, 0.051 and 0.130. Shrinkage holds back items with a tag or two, which are
+    alike by chance; part of what it gains is that popular items have more tags, which an item that is really new
+    has not.
 
     `update` takes new ratings in; new items that the catalog has get their neighbours, at the cost of a fit.
 
