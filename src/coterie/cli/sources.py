@@ -41,6 +41,7 @@ def read_dataset(options: DataOptions) -> Dataset:
         separator=options.separator,
         duplicates=options.duplicates,
         implicit=_implicit(options.implicit),
+        catalog=options.catalog,
         on_error=options.on_error,
         cache=not options.no_cache,
     )

@@ -24,7 +24,7 @@ Likeness = Literal["genre", "genome", "ratings"]
 NO_LIMIT = 1 << 30
 # Nearest items, by the cosine of their ratings, that are known of each item.
 _N_NEAREST = 200
-_REMEDY = "give fit a catalog that has them: fit(dataset.interactions, dataset.catalog)"
+_REMEDY = "bring a catalog that has them, catalog=... (from a file with the columns item, title, genres)"
 
 
 class Genres(NamedTuple):
@@ -103,7 +103,7 @@ def _by_genome(train: Interactions, catalog: Catalog | None) -> sp.csr_matrix:
 
     if catalog is None or catalog.genome is None:
         raise DataError(
-            'Reranked: similarity="genome" needs a tag genome, and there is none; give fit the catalog of a MovieLens '
+            'Reranked: similarity="genome" needs a tag genome, and there is none; bring the catalog of a MovieLens '
             'edition that has one (ml-20m, ml-25m), or take similarity="genre" or "ratings"'
         )
     rows = catalog.vocabulary.indices(train.items.ids, missing="skip")
