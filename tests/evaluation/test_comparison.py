@@ -430,6 +430,23 @@ def test_a_sample_as_large_as_the_catalogue_is_refused() -> None:
         compare(x, "random", sampled=x.n_items, progress=False)
 
 
-def test_a_metric_that_the_catalog_cannot_serve_is_named() -> None:
-    with pytest.raises(DataError, match="calibration@5: this metric needs a catalog with genres"):
-        compare(world(), "random", metrics=["ndcg@5", "calibration@5"], progress=False)
+def test_a_metric_that_the_catalog_cannot_serve_is_a_column_without_values_and_a_finding() -> None:
+    board = compare(world(), "random,ease", metrics=["ndcg@5", "calibration@5", "recall@5"], progress=False)
+    assert [measure.name for measure in board.measures] == ["ndcg@5", "calibration@5", "recall@5"]
+    assert board.to_frame()["calibration@5"].to_list() == [None, None]
+    assert board.to_frame()["recall@5"].null_count() == 0
+    [finding] = [f for f in board.findings if f.check == "metrics without values"]
+    assert finding.severity == "warning"
+    assert finding.message.startswith("calibration@5 needs a catalog with genres, and there is none; bring one with")
+
+
+def test_the_metric_that_decides_cannot_be_one_without_values() -> None:
+    with pytest.raises(DataError, match=r"calibration@5 needs a catalog with genres.*it would decide the order"):
+        compare(world(), "random", metrics=["calibration@5", "ndcg@5"], progress=False)
+    with pytest.raises(DataError, match=r"diversity_genome@10 needs a catalog with a tag genome.*out$"):
+        compare(world(), "random", metrics=["diversity_genome"], progress=False)
+
+
+def test_a_metric_that_no_model_has_is_said() -> None:
+    board = compare(world(), "random", metrics=["ndcg@5", "rmse"], progress=False)
+    assert any("None of these models has a value of rmse" in note for note in board.notes)

@@ -174,7 +174,7 @@ def _findings(board: Leaderboard) -> list[str]:
     """What the linter found, worst first."""
     lines = []
     for finding in board.findings:
-        text = cell(as_options(finding.message, ["--split"]))
+        text = cell(as_options(finding.message, ["--split", "--catalog"]))
         colour = _COLOURS.get(finding.severity)
         lines.append(f"[{colour}]{finding.severity}[/{colour}]: {text}" if colour else text)
     return lines

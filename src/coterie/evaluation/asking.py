@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 
@@ -28,18 +28,22 @@ class Judged:
 
 
 class Asking:
-    """One model after the other is asked the same questions."""
+    """One model after the other is asked the same questions.
+
+    `lacking` are the measures that the data cannot serve, by name, and why; nobody has values of those.
+    """
 
     def __init__(
         self,
         questions: Sequence[Questions],
         measures: Sequence[Measure],
+        lacking: Mapping[str, str],
         seconds: float | None,
         tune: bool,
         random_state: int,
         resume: str | PathLike[str] | None,
     ) -> None:
-        self.questions, self.measures = questions, measures
+        self.questions, self.measures, self.lacking = questions, measures, lacking
         self.seconds, self.tune, self.random_state = seconds, tune, random_state
         tuning = [seconds, measures[0].name, random_state] if tune else None
         self.kept = None if resume is None else [KeptAnswers(resume, q, tuning) for q in questions]

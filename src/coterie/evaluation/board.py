@@ -25,13 +25,13 @@ def board_of(asking: Asking, contestants: Mapping[str, Recommender], judged: Map
     """The leaderboard of what is judged so far; contestants that are not, it calls unfinished."""
     measures, questions, seed = asking.measures, asking.questions, asking.random_state
     answers = {label: j.answers for label, j in judged.items() if isinstance(j, Judged)}
-    by_measure = {m.name: estimates(m, answers, seed) for m in measures}
+    by_measure = {m.name: {} if m.name in asking.lacking else estimates(m, answers, seed) for m in measures}
     rows = [
         _row(label, model, judged[label], {name: found.get(label) for name, found in by_measure.items()}, measures)
         for label, model in contestants.items()
         if label in judged
     ]
-    findings = findings_of(questions, judged)
+    findings = [*_empty_columns(by_measure, asking.lacking, len(answers)), *findings_of(questions, judged)]
     if asking.not_kept is not None:
         text = f"Answers could not be kept, so an interrupted comparison starts afresh: {asking.not_kept}."
         findings.append(Finding("resuming", "warning", text, 1))
@@ -47,6 +47,18 @@ def board_of(asking: Asking, contestants: Mapping[str, Recommender], judged: Map
         asking.seconds,
         [label for label in contestants if label not in judged],
     )
+
+
+def _empty_columns(
+    by_measure: Mapping[str, Mapping[str, Estimate]], lacking: Mapping[str, str], n_judged: int
+) -> list[Finding]:
+    """Why there are measures without a single value."""
+    found = [Finding("metrics without values", "warning", f"{reason}.", 1) for reason in lacking.values()]
+    mute = [name for name, values in by_measure.items() if n_judged and not values and name not in lacking]
+    for name in mute:
+        text = f"None of these models has a value of {name}: they predict no such thing."
+        found.append(Finding("metrics without values", "note", text, 1))
+    return found
 
 
 def _by_group(

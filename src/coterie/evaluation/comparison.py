@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from os import PathLike
 
+from coterie.data.catalog import Catalog
 from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
 from coterie.data.progress import quiet
@@ -60,7 +61,8 @@ def compare(
         A split, or a name that `coterie.evaluation.splits` knows. None: by time where there are timestamps, at random
         elsewhere. With several splits, such as folds, users' values are pooled over them (`estimates`).
     metrics : names such as "ndcg@10", "recall", "rmse", or None for a usual choice
-        The first decides the order. Names without a length are cut at `k`. A text may hold several names.
+        The first decides the order. Names without a length are cut at `k`. A text may hold several names. What the
+        data cannot serve, such as a metric of genres without any, has no values, and a finding that says why.
     k : int, at least 1
     relevant_from : float or None
         Test ratings from this on are relevant to lists; None: see `relevance_threshold`.
@@ -88,7 +90,7 @@ def compare(
     Raises
     ------
     DataError
-        The split leaks, or leaves nothing to judge.
+        The split leaks, or leaves nothing to judge; or the data cannot serve the first metric.
     ComparisonInterrupted
         Ctrl-C; a KeyboardInterrupt that has the leaderboard of what was done.
 
@@ -106,24 +108,12 @@ def compare(
         raise ParameterError('tune needs to know how long it may take; give budget="10m", say')
     measures = _measures(metrics, k, x, sampled)
     threshold = relevance_threshold(x) if relevant_from is None else relevant_from
-    needs = frozenset[str]().union(*(m.metric.needs for m in measures))
-    questions = [
-        Questions(
-            *(part, threshold, max(m.k or 0 for m in measures)),
-            ratings=any(m.metric.kind == "rating" for m in measures),
-            catalog=catalog,
-            pairs="pairs" in needs,
-            deviations="deviations" in needs,
-            sampled=sampled,
-            random_state=random_state,
-        )
-        for part in _splits(x, split, random_state)
-    ]
-    for measure in measures:
-        questions[0].context.require(measure.metric.needs, measure.name)
+    parts = _splits(x, split, random_state)
+    questions = [_questions(part, threshold, measures, catalog, sampled, random_state) for part in parts]
+    lacking = _lacking(measures, questions[0])
     if not allow_leaks:
         _refuse_leaks(questions)
-    asking = Asking(questions, measures, seconds, tune, random_state, resume)
+    asking = Asking(questions, measures, lacking, seconds, tune, random_state, resume)
     judged: dict[str, Judged | str] = {}
     try:
         with Watch(len(contestants), progress) as watch, quiet():
@@ -176,6 +166,41 @@ def _measures(metrics: Iterable[str] | None, k: int, x: Interactions, sampled: i
     if not measures:
         raise ParameterError('metrics is empty; name at least one, such as "ndcg@10"')
     return measures
+
+
+def _questions(
+    part: Split,
+    relevant_from: float,
+    measures: Sequence[Measure],
+    catalog: Catalog | None,
+    sampled: int | None,
+    random_state: int,
+) -> Questions:
+    """All that the measures ask of a split."""
+    needs = frozenset[str]().union(*(m.metric.needs for m in measures))
+    return Questions(
+        *(part, relevant_from, max(m.k or 0 for m in measures)),
+        ratings=any(m.metric.kind == "rating" for m in measures),
+        catalog=catalog,
+        pairs="pairs" in needs,
+        deviations="deviations" in needs,
+        sampled=sampled,
+        random_state=random_state,
+    )
+
+
+def _lacking(measures: Sequence[Measure], questions: Questions) -> dict[str, str]:
+    """Measures that the data cannot serve, by name, and why; an error where that is the one that decides the order."""
+    found: dict[str, str] = {}
+    for measure in measures:
+        try:
+            questions.context.require(measure.metric.needs, measure.name)
+        except DataError as error:
+            if measure is measures[0]:
+                order = " (it stands first, so it would decide the order)" if len(measures) > 1 else ""
+                raise DataError(f"{error}{order}") from None
+            found[measure.name] = str(error)
+    return found
 
 
 def _splits(x: Interactions, split: Split | Sequence[Split] | str | None, random_state: int) -> list[Split]:

@@ -62,7 +62,7 @@ class Context:
             try:
                 getattr(self, name)
             except DataError as error:
-                raise DataError(f"{metric}: {error}") from None
+                raise DataError(str(error).replace("this metric", metric, 1)) from None
 
     # ---- popularity --------------------------------------------------------------------------------
 
