@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 
 from coterie.data.catalog import Catalog
@@ -19,6 +19,7 @@ from coterie.evaluation.leaderboard import Leaderboard
 from coterie.evaluation.metrics import Measure, parse
 from coterie.evaluation.splits import Split
 from coterie.evaluation.splits import splits as make_splits
+from coterie.evaluation.study import require_optuna
 from coterie.evaluation.watching import Watch
 from coterie.models.base import Recommender
 from coterie.models.registry import MODELS, model_class
@@ -89,6 +90,8 @@ def compare(
 
     Raises
     ------
+    ParameterError
+        A model has a hyper-parameter out of its range (`Recommender.check`), or none has the first metric.
     DataError
         The split leaks, or leaves nothing to judge; or the data cannot serve the first metric.
     ComparisonInterrupted
@@ -104,8 +107,10 @@ def compare(
     x, catalog = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
     contestants = _contestants(models)
     seconds = None if budget is None else units.parse_duration(budget)
-    if tune and seconds is None:
-        raise ParameterError('tune needs to know how long it may take; give budget="10m", say')
+    if tune:
+        require_optuna()
+        if seconds is None:
+            raise ParameterError('tune needs to know how long it may take; give budget="10m", say')
     measures = _measures(metrics, k, x, sampled)
     threshold = relevance_threshold(x) if relevant_from is None else relevant_from
     parts = _splits(x, split, random_state)
@@ -113,6 +118,7 @@ def compare(
     lacking = _lacking(measures, questions[0])
     if not allow_leaks:
         _refuse_leaks(questions)
+    _refuse_hopeless(contestants, questions, measures[0])
     asking = Asking(questions, measures, lacking, seconds, tune, random_state, resume)
     judged: dict[str, Judged | str] = {}
     try:
@@ -215,6 +221,18 @@ def _splits(x: Interactions, split: Split | Sequence[Split] | str | None, random
     if any(part.test.users != first.users or part.test.items != first.items for part in parts):
         raise DataError("the splits have different ids; cut all of them from the same Interactions")
     return parts
+
+
+def _refuse_hopeless(contestants: Mapping[str, Recommender], questions: Sequence[Questions], first: Measure) -> None:
+    """An error, before anything is fitted, for a model that cannot be, and where none has the first metric."""
+    for model in contestants.values():
+        for asked in questions:
+            model.check(asked.split.train, asked.catalog)
+    if first.metric.kind == "rating" and not any(model.predicts_ratings for model in contestants.values()):
+        raise ParameterError(
+            f"{first.name} is to decide the order, and no model here predicts ratings; name a metric of lists first, "
+            "such as ndcg@10, or a model that predicts ratings, such as als"
+        )
 
 
 def _refuse_leaks(questions: Sequence[Questions]) -> None:
