@@ -313,7 +313,7 @@ def _against(board: Leaderboard, row: Row) -> str:
     from coterie.evaluation import units
 
     estimate = row.estimates.get(board.primary.name)
-    if estimate is None or estimate.difference is None:
-        return "leads" if row is board.leader else "-"
+    if estimate is None or estimate.difference is None or not board.concluded:
+        return "leads" if board.verdict(row) == "leads" else "-"
     p = "" if estimate.p_value is None else f"\n{units.p_value(estimate.p_value)}"
     return f"{estimate.difference:+.4f}{p}"

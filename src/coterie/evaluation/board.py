@@ -14,7 +14,7 @@ from coterie.evaluation.estimates import Estimate, estimates, listed_popularity
 from coterie.evaluation.evaluate import Answers, Questions
 from coterie.evaluation.groups import GROUPINGS, user_groups
 from coterie.evaluation.leaderboard import Leaderboard, Row
-from coterie.evaluation.linter import Finding, check_folds, lint
+from coterie.evaluation.linter import Finding, check_conclusions, check_folds, lint
 from coterie.evaluation.linter.finding import by_severity
 from coterie.evaluation.metrics import Measure
 from coterie.evaluation.tuning import plain
@@ -31,7 +31,11 @@ def board_of(asking: Asking, contestants: Mapping[str, Recommender], judged: Map
         for label, model in contestants.items()
         if label in judged
     ]
-    findings = [*_empty_columns(by_measure, asking.lacking, len(answers)), *findings_of(questions, judged)]
+    findings = [
+        *check_conclusions(questions, measures[0], answers),
+        *_empty_columns(by_measure, asking.lacking, len(answers)),
+        *findings_of(questions, judged),
+    ]
     if asking.not_kept is not None:
         text = f"Answers could not be kept, so an interrupted comparison starts afresh: {asking.not_kept}."
         findings.append(Finding("resuming", "warning", text, 1))

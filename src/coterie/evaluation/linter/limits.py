@@ -100,7 +100,12 @@ def judged_lists(questions: Questions) -> Iterator[Finding]:
             if questions.split.timed
             else " Hold out a larger share, or judge on more data."
         )
-        yield Finding("few users", "warning", f"{n:,} users are few: expect wide intervals.{more}", n)
+        yield Finding(
+            "few users",
+            "warning",
+            f"{counted(n, 'user')} {chosen(n, 'is', 'are')} few: expect wide intervals.{more}",
+            n,
+        )
 
 
 def judged_ratings(questions: Questions) -> Iterator[Finding]:
