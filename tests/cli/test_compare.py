@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -111,16 +112,28 @@ def test_findings_stand_below_the_table_worst_first(run: Run, movies: Path) -> N
     assert "--split" in answer.out and 'split="' not in answer.out
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
-def test_a_terminal_shows_what_it_has_room_for(
+@pytest.mark.parametrize("width", [50, 80, 100, 160])
+def test_a_narrow_terminal_shows_further_metrics_below(
     run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     shown = run("compare", movies, "--models", "popularity,bayesian-svd++", "--split", "random").out
     assert max(map(len, shown.splitlines())) <= width
-    head = shown.split("───")[0].split()
-    assert {"ndcg", "leader", "fit", "list", "memory", "model"} <= set(head)
-    assert ("coverage" in head) == (width > 80)
+    heads = [block.split() for block in re.split("─{9,}", shown)]
+    assert {"ndcg", "leader", "fit", "list"} <= set(heads[0])
+    assert ("coverage" in heads[0]) == (width > 80)
+    columns = {"ndcg", "recall", "precision", "coverage", "rmse", "memory"}
+    assert columns <= {word for head in heads[:-1] for word in head}
+    assert "wider" not in shown
+    assert shown.count("popularity") >= (2 if width <= 80 else 1)
+
+
+def test_without_a_terminal_every_finished_model_is_a_line(run: Run, movies: Path) -> None:
+    answer = run("compare", movies, "--models", "popularity,random", *OPTIONS)
+    lines = answer.err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["popularity", "random"]
+    assert re.fullmatch(r"popularity: ndcg@5 0\.\d{4}, fitted in \S+ s \(1 of 2\)", lines[0])
+    assert run("compare", movies, "--models", "popularity,random", *OPTIONS, "--json").err == ""
 
 
 # ---- Ctrl-C ------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from coterie.cli.options import DataArgument, HyperParameters, as_options, flag, settings, switches
-from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, table
+from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, stderr, table
 from coterie.cli.reranking import LIST_FLAGS, reranked_from_text
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
@@ -142,7 +142,7 @@ def compare(
     contestants = _contestants(models or [], model or [], dataset)
     folder = _folder([*vars(data).items(), *{**asked, "split": split}.items(), ("test", test), ("overlap", overlap)])
     try:
-        board = run(dataset, contestants, progress=not out.as_json, resume=folder, **asked)
+        board = run(dataset, contestants, progress=_progress(out), resume=folder, **asked)
     except ComparisonInterrupted as interruption:
         return _interrupted(interruption.board, out, kept=folder.exists())
     shutil.rmtree(folder, ignore_errors=True)
@@ -153,7 +153,13 @@ def compare(
 
         write_comparison(html, board)
     _show(board, out)
-    return 1 if all(row.error for row in board.rows) else 0
+    failed = [row for row in board.rows if row.error]
+    for row in failed if out.as_json else ():  # elsewhere they are in the words
+        complain("warning", f"{row.model} failed: {row.error}")
+    if len(failed) == len(board.rows):
+        complain("error", "no model could be judged: all of them failed")
+        return 1
+    return 0
 
 
 def _brought_along(dataset: Dataset, data: DataArgument, test: Path, overlap: Literal["error", "drop"]) -> Split:
@@ -162,6 +168,13 @@ def _brought_along(dataset: Dataset, data: DataArgument, test: Path, overlap: Li
     from coterie.evaluation import load_split
 
     return load_split(dataset, read_dataset(replace(data, data=str(test))), overlap)[1]
+
+
+def _progress(out: Output) -> bool | Callable[[str], None]:
+    """Nothing beside a document for machines; a bar on a terminal; elsewhere, as in a log, a line for each model."""
+    if out.as_json:
+        return False
+    return True if stderr().is_terminal else lambda line: stderr().print(cell(" ".join(line.split())), soft_wrap=True)
 
 
 def _show(board: Leaderboard, out: Output) -> None:
@@ -269,16 +282,16 @@ def _contestant(text: str, dataset: Dataset) -> Recommender:
 
 
 def leaderboard_table(board: Leaderboard) -> Any:
-    """A leaderboard that fits a terminal of 80 columns, two lines a model; a wider one shows more metrics."""
+    """A leaderboard, two lines a model; metrics that a narrow terminal has no room for stand in a table below."""
     from coterie.evaluation import units
 
     rates = all(row.recommend_seconds is None for row in board.rows)
-    # What every reader wants comes first, since a narrow terminal leaves out the last columns.
+    # What every reader wants comes first, since on a narrow terminal the last columns come further below.
     first, *others = (measure.name.replace("@", "\n@", 1) for measure in board.measures)
     columns: dict[str, Side] = {"model": "left"}
     costs = [f"fit s\n{'predict' if rates else 'list'} s", "memory\nmodel"]
     made = table(columns | dict.fromkeys([first, "against\nleader", *costs, *others], "right"))
-    made.last_goes_first = True
+    made.last_goes_first = made.stacked = True
     for row in board.rows:
         name = cell("\n".join([row.model.partition("(")[0], *row.options]))
         if row.error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 
 from coterie.data.catalog import Catalog
@@ -42,7 +42,7 @@ def compare(
     k: int = 10,
     relevant_from: float | None = None,
     random_state: int = 0,
-    progress: bool = True,
+    progress: bool | Callable[[str], None] = True,
     *,
     budget: str | float | None = None,
     tune: bool = False,
@@ -69,8 +69,8 @@ def compare(
         Test ratings from this on are relevant to lists; None: see `relevance_threshold`.
     random_state : int
         Seed of the split, of sampled candidates, of tuning and of the bootstrap.
-    progress : bool
-        Show progress on a terminal.
+    progress : bool or callable
+        Show progress on a terminal; or what is called with a line for each model that is done.
     budget : str or float or None
         What each model may take for fitting and answering, for each split: ``"90s"``, ``"10m"``, ``"1h"`` or seconds.
         A model that runs over is a row with an error that says so. See `TimeLimit` for how soon that is noticed; in

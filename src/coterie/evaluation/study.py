@@ -72,6 +72,10 @@ class Study:
         pruner = library.pruners.MedianPruner(_BEFORE_PRUNING, n_min_trials=_BEFORE_PRUNING)
         if folder is None:
             return library.create_study(direction=direction, pruner=pruner)  # type: ignore[no-any-return]
+        if folder.exists() and not folder.is_dir():
+            raise ArtifactError(
+                f"storage is a folder, in which each model has a file, and {folder} is a file; choose another"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{self.space.model.name}.journal"
         try:
