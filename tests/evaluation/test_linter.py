@@ -300,7 +300,7 @@ def test_items_that_nobody_rated_in_training_are_counted_with_the_policy() -> No
 def test_what_else_a_split_counted_is_told_in_its_words() -> None:
     x = make([(0, i, 3.0, i) for i in range(3)] + [(1, 0, 3.0, 0)])
     finding = only(lint_split(leave_k_out(x)), "what the split left out")
-    assert finding.message == "1 users with no more than 1 ratings, kept for training only."
+    assert finding.message == "1 user with no more than 1 rating, kept for training only."
     assert finding.count == 1 and finding.severity == "note"
     assert not of_check(lint_split(SOUND), "what the split left out")
 
