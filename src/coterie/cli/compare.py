@@ -7,12 +7,12 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coterie.cli.judging import Judging
 from coterie.cli.options import DataArgument, HyperParameters, as_options, flag, settings, switches
 from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, stderr, table
 from coterie.cli.reranking import LIST_FLAGS, reranked_from_text
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from coterie.data.dataset import Dataset
     from coterie.evaluation.leaderboard import Leaderboard, Row
-    from coterie.evaluation.splits import Split
     from coterie.models.base import Recommender
 
 _JUDGING, _FILES = "How models are judged", "Files"
@@ -53,63 +52,7 @@ def compare(
             help="One more model, its own options after it: -m item-knn --n-neighbors 40. Repeat.",
         ),
     ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME,NAME", help="ndcg@10, recall@20, rmse ...; the first decides. May be repeated."),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="What each model may take to fit and answer: 90s, 10m, 1h."),
-    ] = None,
-    tune: Annotated[
-        bool, typer.Option("--tune", metavar="", help="Tune each model first, for as long as --budget says.")
-    ] = False,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="What is held out: time, random, leave-last-1-out, 5-fold, users ...",
-            rich_help_panel=_JUDGING,
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A split of your own: DATA is all training, and this file, read in the same way, is the test.",
-            rich_help_panel=_JUDGING,
-        ),
-    ] = None,
-    overlap: Annotated[
-        Literal["error", "drop"],
-        typer.Option(help="What becomes of test ratings that DATA has as well.", rich_help_panel=_JUDGING),
-    ] = "error",
-    k: Annotated[
-        int,
-        typer.Option(
-            "-k", min=1, metavar="N", help="Length of lists where a metric does not say.", rich_help_panel=_JUDGING
-        ),
-    ] = 10,
-    relevant_from: Annotated[
-        float | None,
-        typer.Option(metavar="RATING", help="Held-out ratings from this on are relevant.", rich_help_panel=_JUDGING),
-    ] = None,
-    sampled: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Rank among N sampled items, not among all.", rich_help_panel=_JUDGING),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="NUMBER", help="Seed of all that is drawn.", rich_help_panel=_JUDGING)
-    ] = 0,
-    allow_leaks: Annotated[
-        bool,
-        typer.Option(
-            "--allow-leaks",
-            metavar="",
-            help="Go on where training has what models are asked; it is then said.",
-            rich_help_panel=_JUDGING,
-        ),
-    ] = False,
+    judging: Judging = Judging(),
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table as CSV too.", rich_help_panel=_FILES)
     ] = None,
@@ -125,22 +68,10 @@ def compare(
     from coterie.evaluation import ComparisonInterrupted
     from coterie.evaluation import compare as run
 
-    if test is not None and split is not None:
-        raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
     dataset = data.load()
-    asked: dict[str, Any] = {
-        "split": split if test is None else _brought_along(dataset, data, test, overlap),
-        "metrics": metric or None,
-        "k": k,
-        "relevant_from": relevant_from,
-        "random_state": seed,
-        "budget": budget,
-        "tune": tune,
-        "sampled": sampled,
-        "allow_leaks": allow_leaks,
-    }
+    asked = judging.asked(dataset, data)
     contestants = _contestants(models or [], model or [], dataset)
-    folder = _folder([*vars(data).items(), *{**asked, "split": split}.items(), ("test", test), ("overlap", overlap)])
+    folder = _folder([*vars(data).items(), *vars(judging).items()])
     try:
         board = run(dataset, contestants, progress=_progress(out), resume=folder, **asked)
     except ComparisonInterrupted as interruption:
@@ -160,14 +91,6 @@ def compare(
         complain("error", "no model could be judged: all of them failed")
         return 1
     return 0
-
-
-def _brought_along(dataset: Dataset, data: DataArgument, test: Path, overlap: Literal["error", "drop"]) -> Split:
-    """The dataset as training with the test ratings of a file."""
-    from coterie.cli.sources import read_dataset
-    from coterie.evaluation import load_split
-
-    return load_split(dataset, read_dataset(replace(data, data=str(test))), overlap)[1]
 
 
 def _progress(out: Output) -> bool | Callable[[str], None]:
