@@ -200,14 +200,13 @@ def recommend(
 
     An item without a known year (genre, relevance) satisfies no condition on years (genres, tags).
     """
-    from coterie.cli.reranking import with_lists
     from coterie.cli.sources import find_item, obtain_model, parse_profile
 
     if users and rated:
         raise UsageError("recommend for known users or for a stranger: give user ids or --rated, not both")
     if not users and not rated:
         raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
-    fitted = with_lists(obtain_model(model, data), lists)
+    fitted = obtain_model(model, data, lists)
     train = fitted.train_
     among = wanted.constraints([find_item(text, train, fitted.catalog_) for text in candidate] if candidate else None)
     if users:

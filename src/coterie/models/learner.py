@@ -133,6 +133,17 @@ class Learner(ABC):
             raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
         return self
 
+    def check(self, train: Interactions, catalog: Catalog | None = None) -> None:
+        """Refuse at once what `fit` would refuse, as far as that can be told without learning: hyper-parameters out of
+        their ranges, and what a model asks for that the data do not have. For whoever is to fit many models.
+
+        Raises
+        ------
+        ParameterError, DataError, UnknownIdError
+            As `fit` does.
+        """
+        self._check_parameters()
+
     def _check_parameters(self) -> None:
         for parameter in self.parameters().values():
             parameter.check(getattr(self, parameter.name), type(self).__name__)
