@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
     from coterie.models.config import load_config as load_config
+    from coterie.models.content_knn import GenreKNN as GenreKNN
+    from coterie.models.content_knn import TagKNN as TagKNN
     from coterie.models.ease import EASE as EASE
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
     from coterie.models.user_knn import UserKNN as UserKNN
     from coterie.models.walks import P3alpha as P3alpha
     from coterie.models.walks import RP3beta as RP3beta
+    from coterie.scenarios.cohorts import find_cohorts as find_cohorts
+    from coterie.scenarios.elicitation import Elicitation as Elicitation
+    from coterie.scenarios.groups import recommend_to_group as recommend_to_group
 
 # Public name -> module that defines it. Nothing is imported before it is asked for, so that
 # `import coterie` and `coterie --help` are quick.
@@ -67,6 +72,8 @@ _PUBLIC = {
     "BPR": "coterie.models.bpr",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
+    "TagKNN": "coterie.models.content_knn",
+    "GenreKNN": "coterie.models.content_knn",
     "EASE": "coterie.models.ease",
     "SLIM": "coterie.models.slim",
     "P3alpha": "coterie.models.walks",
@@ -83,8 +90,11 @@ _PUBLIC = {
     "load_config": "coterie.models.config",
     "compare": "coterie.evaluation.comparison",
     "tune": "coterie.evaluation.search",
+    "Elicitation": "coterie.scenarios.elicitation",
+    "recommend_to_group": "coterie.scenarios.groups",
+    "find_cohorts": "coterie.scenarios.cohorts",
 }
-_MODULES = ("similarity", "content", "evaluation", "explore", "errors")
+_MODULES = ("similarity", "content", "evaluation", "scenarios", "explore", "errors")
 
 __all__ = sorted([*_PUBLIC, *_MODULES])  # pyright: ignore
 

@@ -71,9 +71,7 @@ def test_parts_with_ids_of_their_own_become_one_split(one: dict[Any, float], oth
     known = {user for user, _ in one}
     expected = {(*pair, value) for pair, value in other.items() if pair not in one and pair[0] in known}
     assert triples(made.test) == expected
-    assert made.dropped.get("test ratings that are also training ratings, left out", 0) == len(
-        one.keys() & other.keys()
-    )
+    assert made.dropped.get("test ratings that training has too, left out", 0) == len(one.keys() & other.keys())
     for whole, first, second in (
         (made.train.users, train.users, test.users),
         (made.train.items, train.items, test.items),
@@ -84,10 +82,10 @@ def test_parts_with_ids_of_their_own_become_one_split(one: dict[Any, float], oth
 
 def test_pairs_in_both_parts_are_refused_or_left_out_as_the_caller_chose() -> None:
     test = {("b", 1): 4.0, ("b", 9): 1.0, ("z", 1): 1.0}
-    with pytest.raises(DataError, match="1 test ratings are also training ratings, the first of user 'b' and item 1"):
+    with pytest.raises(DataError, match="1 test rating is also a training rating, the first of user 'b' and item 1"):
         Split.of_parts(supplied(OLD), supplied(test))
     assert Split.of_parts(supplied(OLD), supplied(test), overlap="drop").dropped == {
-        "test ratings that are also training ratings, left out": 1,
+        "test ratings that training has too, left out": 1,
         "test users without training ratings, left out": 1,
         "test ratings of those users, left out": 1,
         "test items without training ratings, kept": 1,

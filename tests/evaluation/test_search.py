@@ -27,6 +27,7 @@ from coterie.errors import (
 from coterie.evaluation import Search, compare, split_at_random, split_by_time, tune
 from coterie.evaluation.metrics import Measure
 from coterie.models.registry import MODELS, model_class
+from tests.contract.cases import catalog_of
 from tests.evaluation.searchable import Scheduled, Spy, Sweeper, pairs, world
 
 
@@ -47,7 +48,8 @@ def test_every_model_has_a_space_in_which_trials_come_to_values(name: str) -> No
     cls = model_class(name)
     fixed = {"n_burn_in": 2, "n_samples": 3, "thinning": 1} if name.startswith("bayesian") else {}
     for metric in ["ndcg@5", *(["rmse"] if cls.predicts_ratings else [])]:
-        found = search(name, metric=metric, fixed=fixed, n_trials=4)
+        data = Dataset(world(), catalog_of(world())) if cls.needs_catalog else world()
+        found = search(name, data, metric=metric, fixed=fixed, n_trials=4)
         assert set(found.trials["state"]) <= {"complete", "pruned", "repeated", "failed"}
         for error in found.trials["error"].drop_nulls():  # more factors than anybody here has ratings
             assert name == "implicit-als" and error.startswith("DivergenceError")
@@ -351,7 +353,7 @@ def test_a_file_that_is_no_search_is_refused(tmp_path: Path) -> None:
     [
         ("ease", {"metric": "rmse"}, CapabilityError, "EASE predicts no ratings, so it has no rmse"),
         ("ease", {"metric": "ndgc"}, ParameterError, "unknown metric 'ndgc'"),
-        ("ease", {"budget": 0}, ParameterError, "budget must be a number of seconds above 0, not 0"),
+        ("ease", {"budget": 0}, ParameterError, "budget must be a time such as 90s, 10m or 1h, not 0"),
         ("ease", {"n_trials": 0}, ParameterError, "n_trials must be at least 1, not 0"),
         ("ease", {"fixed": {"n_factors": 3}}, ParameterError, "fixed has 'n_factors', which ease lacks"),
         ("als", {"fixed": {"n_factors": 0}}, ParameterError, "als: n_factors must be between 1 and 4096, not 0"),

@@ -13,7 +13,20 @@ from typing import Annotated, Any
 import typer
 
 import coterie
-from coterie.cli import clusters, compare, critique, data, doctor, explore, models, reproduce, similar, tune
+from coterie.cli import (
+    ask,
+    clusters,
+    compare,
+    critique,
+    data,
+    doctor,
+    explore,
+    models,
+    reproduce,
+    scenarios,
+    similar,
+    tune,
+)
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
 from coterie.errors import CoterieError, DataWarning
@@ -22,7 +35,9 @@ from coterie.models.registry import MODELS
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
     "Look": [explore.explore, similar.similar, clusters.cluster],
-    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain, critique.critique],
+    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain],
+    "In conversation": [ask.ask, critique.critique],
+    "More than one": [scenarios.group, scenarios.bundle, scenarios.cohorts],
     "Choose": [compare.compare, tune.tune, reproduce.reproduce],
 }
 # Errors leave with 1, usage errors with 2 (typer's choice).
@@ -111,7 +126,9 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
     if hasattr(error, "possibilities"):  # an unknown option
         named = [c for commands in _COMMANDS.values() for c in commands if c.__name__ == _command(arguments)]
         model = _model(arguments) if any(map(takes_model, named)) else None
-        if model is not None:
+        if getattr(error, "option_name", None) in ("-d", "--data"):
+            message += "; here the data is an argument, without an option"
+        elif model is not None:
             message += f"; options of {model}: {flags(model) or 'none'}"
         elif _command(arguments) in ("fit", "tune"):
             message += f"; which there are depends on the model: {', '.join(MODELS)}"

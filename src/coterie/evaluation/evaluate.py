@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -31,6 +32,8 @@ _BLOCK_USERS = 1 << 14
 _BLOCK_SCORED = 1 << 10
 # Users of the little fit that has kernels compiled before the clock starts: enough for lists of many users.
 _WARM_UP_USERS = 24
+# So long it goes on after its first sweep: many thousands of sweeps compile nothing more.
+_WARM_UP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -300,7 +303,8 @@ def warm_up(model: Recommender, questions: Questions) -> None:
     few = train.users.ids[ordered[len(ordered) // 2 :][:_WARM_UP_USERS]]  # of middling activity: quick
     try:
         little = train.filter(users=few)
-        copy = dataclasses.replace(model).fit(little, questions.catalog)  # type: ignore[type-var]
+        copy: Recommender = dataclasses.replace(model)  # type: ignore[type-var]
+        copy.fit(little, questions.catalog, watch=_Impatient() if copy.learns_in_sweeps else None)
         everyone = np.arange(little.n_users)
         if questions.k:
             copy.rank(little.to_scipy(), questions.k, everyone)
@@ -308,3 +312,14 @@ def warm_up(model: Recommender, questions: Questions) -> None:
             copy.rate(little.to_scipy(), little.user_index[:50], little.indices[:50], everyone)
     except Exception:
         return
+
+
+class _Impatient:
+    """Ends a fit some time after its first sweep."""
+
+    def __init__(self) -> None:
+        self._end = math.inf
+
+    def __call__(self, done: int, total: int, so_far: Callable[[], Recommender]) -> bool:
+        self._end = min(self._end, time.perf_counter() + _WARM_UP_SECONDS)
+        return time.perf_counter() >= self._end

@@ -15,6 +15,7 @@ from coterie.explore.figures import genre_bars, long_tail, rating_histogram, rat
 from coterie.explore.map_figures import item_map
 from coterie.explore.model_figures import calibration, convergence, nmf_parts, singular_values
 from coterie.explore.neighbor_figures import neighbor_graph
+from coterie.explore.question_figures import question_curves
 from coterie.explore.reasons import reason
 from coterie.explore.report import typical_user, write_report
 from coterie.explore.similarity_figures import quiet_typical_busy, similarity_panel
@@ -38,6 +39,7 @@ __all__ = [
     "lorenz_curves",
     "neighbor_graph",
     "nmf_parts",
+    "question_curves",
     "quiet_typical_busy",
     "rating_histogram",
     "ratings_matrix",

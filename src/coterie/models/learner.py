@@ -42,6 +42,8 @@ class Learner(ABC):
     learns_in_sweeps: ClassVar[bool] = False
     #: Whether `update` learns what a fit to all the data would learn, up to rounding.
     update_equals_refit: ClassVar[bool] = False
+    #: Whether `fit` cannot do without a catalog.
+    needs_catalog: ClassVar[bool] = False
 
     train_: Interactions
     catalog_: Catalog | None
@@ -130,6 +132,17 @@ class Learner(ABC):
         if training.interrupted:
             raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
         return self
+
+    def check(self, train: Interactions, catalog: Catalog | None = None) -> None:
+        """Refuse at once what `fit` would refuse, as far as that can be told without learning: hyper-parameters out of
+        their ranges, and what a model asks for that the data do not have. For whoever is to fit many models.
+
+        Raises
+        ------
+        ParameterError, DataError, UnknownIdError
+            As `fit` does.
+        """
+        self._check_parameters()
 
     def _check_parameters(self) -> None:
         for parameter in self.parameters().values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, ParameterError
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_PLURAL = re.compile(r"(?<=user|item)s\b|(?<=rating)s\b")
 
 #: What `Split.of` counts in `Split.dropped`.
 USERS_LEFT_OUT = "test users without training ratings, left out"
@@ -21,7 +23,12 @@ RATINGS_LEFT_OUT = "test ratings of those users, left out"
 ITEMS_UNSEEN = "test items without training ratings, kept"
 RATINGS_UNSEEN = "test ratings of those items"
 GIVEN_UNSEEN = "given ratings of items without training ratings, kept"
-OVERLAP_LEFT_OUT = "test ratings that are also training ratings, left out"
+OVERLAP_LEFT_OUT = "test ratings that training has too, left out"
+
+
+def in_words(n: int, what: str) -> str:
+    """A count of `Split.dropped` as a reader has it: "1 test user without ...", "2 test users without ..."."""
+    return f"{n:,} {_PLURAL.sub('', what, count=1) if n == 1 else what}"
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,13 @@ class Split:
         counted = {what: n for what, n in counted.items() if n}
         for part, name in ((train, "training"), (test, "test")):
             if not part.nnz:
-                account = "".join(f"; {n:,} {what}" for what, n in counted.items())
-                raise DataError(
-                    f"the split ({description}) leaves no {name} ratings{account}; choose another, or another share"
-                )
+                account = "".join(f"; {in_words(n, what)}" for what, n in counted.items())
+                remedy = "choose another, or another share"
+                if part is test and stranger.any():  # then they were all of the test
+                    told = "training" if given is None else "given"
+                    remedy = f"a test needs people who have {told} ratings too"
+                    remedy += ', and split="users" makes one of strangers' if given is None else ""
+                raise DataError(f"the split ({description}) leaves no {name} ratings{account}; {remedy}")
         return cls(train, test, description, counted, given, timed)
 
     @classmethod
@@ -153,7 +163,7 @@ class Split:
             f"{self.description}: {self.train.nnz:,} training ratings, {self.test.nnz:,} test ratings "
             f"of {self.n_test_users:,} users"
         ]
-        return "\n".join(lines + [f"  {n:,} {what}" for what, n in self.dropped.items()])
+        return "\n".join(lines + [f"  {in_words(n, what)}" for what, n in self.dropped.items()])
 
 
 def cut(x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False) -> Split:
@@ -206,9 +216,10 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
     for part, name in ((train, "training"), *([] if given is None else [(given, "given")])):
         both = shared_pairs(part, test)
         if len(both):
+            are, them = (f"is also a {name} rating", "it") if len(both) == 1 else (f"are also {name} ratings", "them")
             raise DataError(
-                f"{len(both):,} test ratings are also {name} ratings, the first of {pair_in_words(test, both[0])}; "
-                "remove them from one part"
+                f"{in_words(len(both), 'test ratings')} {are}, the first of {pair_in_words(test, both[0])}; "
+                f"remove {them} from one part"
             )
     if given is not None and (known := np.flatnonzero((given.user_counts > 0) & (train.user_counts > 0))).size:
         raise DataError(
