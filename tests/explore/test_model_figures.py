@@ -76,6 +76,23 @@ def test_convergence_of_several_models(als: Any, nmf: Any) -> None:
         convergence([])
 
 
+@pytest.mark.parametrize(
+    ("errors", "says"),
+    [
+        ([2.0, 1.0, 1.5], "als is best after 2 of 3 sweeps. By the error on held-out ratings; later it overfits"),
+        ([2.0, 1.5, 1.0], "als was still getting better after 3 sweeps. "),
+        ([2.0, 1.0004, 1.0001, 1.0, 1.0], "als has settled after 2 of 5 sweeps. "),
+        ([2.0], "How als learns. There was one sweep only"),
+    ],
+)
+def test_what_is_said_of_a_trace(als: Any, errors: list[float], says: str) -> None:
+    from copy import copy
+
+    model = copy(als[0])
+    model.held_out_rmse_ = np.array(errors)
+    assert description(convergence(model)).startswith(says)
+
+
 def test_parts_are_those_of_the_model(nmf: Any) -> None:
     figure = nmf_parts(nmf, k=4, n_parts=2)
     parts = nmf.parts(4)

@@ -22,7 +22,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _MOST = 1500  # dots that can still be seen one by one
 _REACH = 26.0  # points; how far a name may be moved from its dot
 _WORDS = {
-    "factors": "who rates them, and how",
     "genome": "the tag genome",
     "tags": "the tags people gave",
     "titles": "the words of their titles",
@@ -96,6 +95,8 @@ def item_map(
         spine.set_visible(False)
     axes.margins(0.09, 0.05)
     what = _WORDS.get(features.source, features.source or "their features")
+    if isinstance(by, Recommender):
+        what = f"what {by.name} makes of ratings"
     how = "t-SNE" if method == "tsne" else "principal components"
     n_known = (
         f"the {len(rows):,} most rated of {len(known):,} items" if len(rows) < len(known) else f"{len(rows):,} items"

@@ -34,6 +34,8 @@ from coterie.models.svd import SVD
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_NUMBERS = FuncFormatter(lambda value, _: f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.5g}")
+_NO_WORSE = 1.001  # errors this little above the smallest are as good
 _MOST_MODELS = len(SERIES)
 _MOST_PARTS = 12
 _LINE = 38  # characters of a title
@@ -63,7 +65,7 @@ def singular_values(model: SVD) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlim(0.3, len(values) + 0.7)
-    left.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    left.yaxis.set_major_formatter(_NUMBERS)
     what = "the ratings, the unrated as zeros" if model.centering == "none" else "what mean and biases leave of ratings"
     many = "The first factor holds" if len(values) == 1 else f"The first {len(values)} factors hold"
     headline(figure, f"{many} {shares[-1]:.0%} of what there is", f"of the squares of {what}")
@@ -88,7 +90,7 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
         raise ParameterError(f"models must be one to {_MOST_MODELS}, so that lines can be told apart; {len(named)}")
     traces = {
         "objective_": "objective" if len(named) == 1 else "objective (first sweep = 1)",
-        "held_out_rmse_": "RMSE on held-out ratings, so far",
+        "held_out_rmse_": "RMSE on held-out ratings",
     }
     shown = {what: {n: np.asarray(getattr(m, what)) for n, m in named.items() if hasattr(m, what)} for what in traces}
     shown = {what: lines for what, lines in shown.items() if lines}
@@ -105,7 +107,7 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
         if what == "held_out_rmse_" and len(named) == 1:
             _mark_best(axes, next(iter(lines.values())))
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        axes.yaxis.set_major_formatter(_NUMBERS)
         label_axes(axes, "sweeps over the ratings", traces[what])
     if len(named) > 1:
         handles, labels = _all_handles(figure)
@@ -155,10 +157,16 @@ def _how_it_went(named: dict[str, Recommender], shown: dict[str, dict[str, Array
     if errors is None:
         values = shown["objective_"][name]
         return f"How {name} learns", f"the objective after each of {len(values)} sweeps"
-    best = int(np.nanargmin(errors)) + 1
-    if best == len(errors):
-        return f"{name} was still getting better", f"after {best} sweeps, by the error on held-out ratings"
-    return f"{name} is best after {best} of {len(errors)} sweeps", "by the error on held-out ratings; later it overfits"
+    n, smallest = len(errors), float(np.nanmin(errors))
+    settled = int(np.argmax(errors <= _NO_WORSE * smallest)) + 1
+    note = "by the error on held-out ratings"
+    if n == 1:
+        return f"How {name} learns", "there was one sweep only"
+    if errors[-1] > _NO_WORSE * smallest:
+        return f"{name} is best after {int(np.nanargmin(errors)) + 1} of {n} sweeps", f"{note}; later it overfits"
+    if settled >= n - 1:
+        return f"{name} was still getting better after {n} sweeps", note
+    return f"{name} has settled after {settled} of {n} sweeps", f"{note}, to a thousandth of it"
 
 
 def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
@@ -245,7 +253,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     axes.set_xlim(*ends)
     axes.set_ylim(*ends)
     axes.set_aspect("equal")
-    axes.legend(frameon=False, fontsize=TEXT, labelcolor="linecolor", loc="upper left")
+    axes.legend(frameon=False, fontsize=SMALL, labelcolor=INK, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     label_axes(axes, "predicted rating (mean of a group)", "rating given (mean)")
     off = float(np.average(np.abs(at - means), weights=[len(g) for g in groups]))
     rmse = math.sqrt(float(((predicted - given) ** 2).mean()))
