@@ -12,7 +12,9 @@ from polars.testing import assert_frame_equal
 
 from coterie.errors import DataWarning, ParameterError, UnknownIdError
 from tests.contract.cases import (
+    AMONG_USERS,
     CASES,
+    KNOWN_BY_MORE,
     SILENT_USER,
     UNRATED_ITEM,
     Case,
@@ -164,8 +166,6 @@ def test_text_ids_get_the_same_lists_in_their_own_words(case: Case) -> None:
 
 # ---- strangers -------------------------------------------------------------------------------------------
 
-# These find neighbours among the users: a known user is none of their own, a stranger may resemble that user.
-AMONG_USERS = {"user-knn"}
 
 
 @pytest.mark.parametrize("user", [0, 11, SILENT_USER])
@@ -173,10 +173,10 @@ AMONG_USERS = {"user-knn"}
 def test_a_stranger_is_a_known_user_with_the_same_row(case: Case, user: int) -> None:
     """Somebody who was not there in training gets the same whether or not the model is told who they are."""
     x = world()
-    model = make(case).fit(without(x, user)) if case[0] in AMONG_USERS else fitted(case)
+    model = make(case).fit(without(x, user)) if case[0] in KNOWN_BY_MORE else fitted(case)
     row = x.to_scipy()[user]
     assert model.score(row).tobytes() == model.score(row, np.array([user])).tobytes()
-    if case[0] not in AMONG_USERS:
+    if case[0] not in KNOWN_BY_MORE:
         known = model.recommend(int(x.users.ids[user]))
         assert_frame_equal(model.recommend_for(profile_of(x, user)), known.drop("user"), check_exact=True)
 

@@ -113,21 +113,21 @@ class TimeBiasBaseline(Recommender):
     user_drift: Annotated[bool, Range(help="whether users become more or less generous")] = True
     item_drift: Annotated[bool, Range(help="whether items are liked more or less from period to period")] = True
     user_scale: Annotated[bool, Range(help="whether users follow the general opinion of items more or less")] = True
-    user_days: Annotated[bool, Range(help="whether users have days")] = False
-    weekday: Annotated[bool, Range(help="whether weekdays differ")] = True
-    season: Annotated[bool, Range(help="whether months of the year differ")] = True
+    user_days: Annotated[bool, Range(help="whether users have days on which they rate higher or lower")] = False
+    weekday: Annotated[bool, Range(help="whether weekdays differ")] = False
+    season: Annotated[bool, Range(help="whether months of the year differ")] = False
     user_regularization: Annotated[float, Range(0, help="λ_u, pulls user biases to 0", search=(1, 50), log=True)] = 15.0
     drift_regularization: Annotated[float, Range(0, help="λ_α, pulls drifts to 0", search=(1, 300), log=True)] = 30.0
-    scale_regularization: Annotated[float, Range(0, help="λ_c, pulls scales to 1", search=(1, 300), log=True)] = 30.0
+    scale_regularization: Annotated[float, Range(0, help="λ_c, pulls scales to 1", search=(1, 300), log=True)] = 10.0
     day_regularization: Annotated[float, Range(0, help="λ_d, pulls days to 0", search=(1, 300), log=True)] = 15.0
     item_regularization: Annotated[float, Range(0, help="λ_i, pulls item biases to 0", search=(1, 50), log=True)] = 10.0
     period_regularization: Annotated[
         float, Range(0, help="λ_p, pulls an item's periods to 0", search=(1, 300), log=True)
-    ] = 30.0
+    ] = 50.0
     calendar_regularization: Annotated[
         float, Range(0, help="λ_w, pulls weekdays and months to 0", search=(1, 1000), log=True)
     ] = 100.0
-    n_periods: Annotated[int, Range(1, 10_000, help="parts of the time of training", search=(2, 60), log=True)] = 30
+    n_periods: Annotated[int, Range(1, 10_000, help="parts of the time of training", search=(2, 60), log=True)] = 10
     power: Annotated[float, Range(0, 2, help="β, how a drift slows down with time (below 1)", search=(0.1, 1))] = 0.4
     n_iterations: Annotated[int, Range(1, 1000, help="sweeps over items, calendar and users", search=(3, 30))] = 10
 
