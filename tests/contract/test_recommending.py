@@ -167,7 +167,6 @@ def test_text_ids_get_the_same_lists_in_their_own_words(case: Case) -> None:
 # ---- strangers -------------------------------------------------------------------------------------------
 
 
-
 @pytest.mark.parametrize("user", [0, 11, SILENT_USER])
 @each_case
 def test_a_stranger_is_a_known_user_with_the_same_row(case: Case, user: int) -> None:

@@ -312,7 +312,8 @@ class Recommender(Learner):
         return np.clip(predictions, *self.train_.scale)
 
     def predict_for(self, profile: Profile, item_ids: Iterable[Id], timestamps: Times | None = None) -> Array:
-        """Predicted ratings, float32 (n,), of items by a stranger who rated ``{item: rating}``; times as in `predict`."""
+        """Predicted ratings, float32 (n,), of items by a stranger who rated ``{item: rating}``; `timestamps` as in
+        `predict`."""
         train = self._rates()
         items = train.items.indices(item_ids)
         times = None if timestamps is None else given_times(timestamps, len(items), "items")

@@ -99,9 +99,9 @@ class TimeBiasBaseline(Recommender):
 
     References
     ----------
-    Y. Koren, "Collaborative filtering with temporal dynamics", KDD 2009 (and CACM 53(4), 2010), section 3 of the
-    former. There the scale varies by day as well and the fit is by stochastic gradient descent; weekdays and months
-    are not in its final model.
+    Y. Koren, "Collaborative filtering with temporal dynamics", KDD 2009 and CACM 53(4), 2010, on baseline predictors
+    that change with time. There the scale varies by day as well, the fit is by stochastic gradient descent, and
+    weekdays and seasons are spoken of but left out.
     """
 
     name: ClassVar[str] = "time-bias"
@@ -157,10 +157,10 @@ class TimeBiasBaseline(Recommender):
             return np.asarray(weights[rows, 0] + drift + (0.0 if groups is None else of_days[groups.of]))
 
         def liked() -> Array:
-            return biases[items] + of_periods.ravel()[cells]
+            return np.asarray(biases[items] + of_periods.ravel()[cells])
 
         def calendar() -> Array:
-            return (weekdays[:, None] + months).ravel()[codes]
+            return np.asarray((weekdays[:, None] + months).ravel()[codes])
 
         for sweep in self._sweeps(self.n_iterations, keep, self._watcher(keep, dates, groups)):
             scale = 1 + weights[rows, 2] if self.user_scale else None
@@ -298,7 +298,7 @@ class TimeBiasBaseline(Recommender):
         of_items = ("item bias", "item in this period", "user's scale")
         base = self.mean_ + sum((part for name, part in parts.items() if name not in of_items), np.zeros(n))
         opinion = self._opinion(np.arange(n_items), times[:n_items], self.item_biases_, self.period_biases_)
-        return (base[:, None] + (1 + people.weights[:, 2:]) * opinion).astype(np.float32)
+        return np.asarray(base[:, None] + (1 + people.weights[:, 2:]) * opinion, np.float32)
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
         return self._predict_at(profiles, users, rows, items, None)
@@ -343,7 +343,7 @@ class TimeBiasBaseline(Recommender):
 
 def _day_keys(times: Array, rows: Array) -> Array:
     """A number for each person's day; increasing with the person."""
-    return rows.astype(np.int64) * _DAYS + np.clip(when.days(times), 0, _DAYS - 1)
+    return np.asarray(rows, np.int64) * _DAYS + np.clip(when.days(times), 0, _DAYS - 1)
 
 
 def _values_at(keys: Array, values: Array, wanted: Array) -> Array:

@@ -49,7 +49,9 @@ def solve_people(
     groups: Groups | None = None,
     group_penalty: float = 0.0,
 ) -> tuple[Array, Array]:
-    r"""For each person the weights w of the features, and the value d of each of their groups, that minimise
+    r"""For each person the weights w of the features, and the value d of each of their groups.
+
+    They minimise
 
     .. math:: \sum_e (y_e - x_e^\top w - d_{g(e)})^2 + \sum_k \lambda_k w_k^2 + \lambda_d \sum_g d_g^2.
 
@@ -108,7 +110,9 @@ def _inside(target: Array, columns: Sequence[Any], groups: Groups | None, penalt
 def solve_items(
     target: Array, weight: Array | None, cells: Array, shape: tuple[int, int], penalty: float, period_penalty: float
 ) -> tuple[Array, Array]:
-    r"""The biases b of items and :math:`b_p` of their periods that minimise
+    r"""The biases b of items and :math:`b_p` of their periods.
+
+    They minimise
 
     .. math:: \sum_e (y_e - c_e (b_{i} + b_{i,p}))^2 + \lambda \sum_i b_i^2 + \lambda_p \sum_{i,p} b_{i,p}^2.
 
