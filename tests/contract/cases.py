@@ -44,6 +44,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"user_drift": False, "item_drift": False, "user_scale": False, "season": True},
     ],
     "slope-one": [{"variant": "plain"}, {"min_support": 7}],
+    "popularity": [{"weighted": True}],
     "random": [{"random_state": 7}],
     "ease": [{"regularization": 5.0}],
     "slim": [{"positive": False, "l1_regularization": 1.0}, {"n_neighbors": 4}],

@@ -127,9 +127,10 @@ def compare(
 
     if test is not None and split is not None:
         raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
-    dataset = data.load()
+    plain = replace(data, half_life=None)  # what models are asked about does not age
+    dataset = plain.load()
     asked: dict[str, Any] = {
-        "split": split if test is None else _brought_along(dataset, data, test, overlap),
+        "split": split if test is None else _brought_along(dataset, plain, test, overlap),
         "metrics": metric or None,
         "k": k,
         "relevant_from": relevant_from,
@@ -141,6 +142,8 @@ def compare(
     }
     contestants = _contestants(models or [], model or [], dataset)
     folder = _folder([*vars(data).items(), *{**asked, "split": split}.items(), ("test", test), ("overlap", overlap)])
+    if data.half_life is not None:
+        asked["split"] = _decayed(dataset, asked["split"], seed, data.half_life)
     try:
         board = run(dataset, contestants, progress=not out.as_json, resume=folder, **asked)
     except ComparisonInterrupted as interruption:
@@ -162,6 +165,14 @@ def _brought_along(dataset: Dataset, data: DataArgument, test: Path, overlap: Li
     from coterie.evaluation import load_split
 
     return load_split(dataset, read_dataset(replace(data, data=str(test))), overlap)[1]
+
+
+def _decayed(dataset: Dataset, split: Split | str | None, seed: int, half_life: float) -> list[Split]:
+    """The splits that are asked for, with what is learnt from weighed by age."""
+    from coterie.evaluation.splits import Split, splits
+
+    parts = [split] if isinstance(split, Split) else splits(dataset.interactions, split, seed)
+    return [part.decayed(half_life) for part in parts]
 
 
 def _show(board: Leaderboard, out: Output) -> None:

@@ -212,7 +212,7 @@ class Learner(ABC):
             )
 
     def _refit(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        """`_update` for models that learn anew what they know, at the cost of a fit; Ctrl-C leaves them as they were."""
+        """`_update` for models that learn anew what they know, at the cost of a fit; Ctrl-C leaves all as it was."""
         self._training = training = Training(merged, self.catalog_)
         try:
             self._fit(merged, self.catalog_)

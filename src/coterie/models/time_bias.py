@@ -122,8 +122,8 @@ class TimeBiasBaseline(Recommender):
     day_regularization: Annotated[float, Range(0, help="λ_d, pulls days to 0", search=(1, 300), log=True)] = 15.0
     item_regularization: Annotated[float, Range(0, help="λ_i, pulls item biases to 0", search=(1, 50), log=True)] = 10.0
     period_regularization: Annotated[
-        float, Range(0, help="λ_p, pulls an item's periods to 0", search=(1, 300), log=True)
-    ] = 50.0
+        float, Range(0, help="λ_p, pulls an item's periods to 0", search=(10, 1000), log=True)
+    ] = 200.0
     calendar_regularization: Annotated[
         float, Range(0, help="λ_w, pulls weekdays and months to 0", search=(1, 1000), log=True)
     ] = 100.0
@@ -343,7 +343,7 @@ class TimeBiasBaseline(Recommender):
 
 def _day_keys(times: Array, rows: Array) -> Array:
     """A number for each person's day; increasing with the person."""
-    return np.asarray(rows, np.int64) * _DAYS + np.clip(when.days(times), 0, _DAYS - 1)
+    return np.asarray(rows * np.int64(_DAYS) + np.clip(when.days(times), 0, _DAYS - 1))
 
 
 def _values_at(keys: Array, values: Array, wanted: Array) -> Array:
