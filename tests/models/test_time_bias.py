@@ -356,6 +356,14 @@ def test_single_missing_times_are_the_users_mean_date_and_stretch_nothing() -> N
     )
 
 
+def test_times_in_milliseconds_are_odd_dates_and_no_error() -> None:
+    x = world()
+    later = rated(x.user_index, x.indices, x.values, x.timestamps * 1000, x.n_users, x.n_items)
+    model = ct.TimeBiasBaseline(**ALL).fit(later)
+    assert np.isfinite(model.score(later.to_scipy(), np.arange(x.n_users))).all()
+    assert " person rates " in model.explain(1, 101).summary
+
+
 @pytest.mark.parametrize("how", [{}, ALL])
 def test_data_of_one_moment(how: dict[str, Any]) -> None:
     x = world()
