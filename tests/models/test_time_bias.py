@@ -148,8 +148,18 @@ def test_the_calendar_is_solved_as_by_one_dense_system(use: tuple[bool, bool]) -
     target = random.normal(size=80)
     of_days, of_months = solve_calendar(target, weekday * 12 + month, use, 2.0)
     design = np.hstack([one_hot(weekday, 7) * use[0], one_hot(month, 12) * use[1]])
-    solution = twin.ridge(design, target, np.full(19, 2.0))
+    solution = twin.ridge(design, target, np.full(19, 2.0), averages(design, [slice(0, 7), slice(7, 19)]))
     np.testing.assert_allclose(np.concatenate([of_days, of_months]), solution, atol=1e-9)
+    assert of_days[weekday].mean() == pytest.approx(0, abs=1e-12)
+    assert of_months[month].mean() == pytest.approx(0, abs=1e-12)
+
+
+def averages(design: np.ndarray, parts: list[slice]) -> np.ndarray:
+    """What is to be 0 where the effects of each part average 0 over the ratings."""
+    rows = np.zeros((len(parts), design.shape[1]))
+    for row, part in zip(rows, parts, strict=True):
+        row[part] = design[:, part].mean(0)
+    return rows
 
 
 # ---- the model -------------------------------------------------------------------------------------------
@@ -241,8 +251,9 @@ def test_it_comes_to_rest_at_the_least_penalised_squares() -> None:
     design = np.hstack([block for block, _ in blocks])
     penalties = np.concatenate([np.full(block.shape[1], penalty) for block, penalty in blocks])
     target = x.values - x.mean
-    solution = twin.ridge(design, target, penalties)
     at = np.cumsum([0, *(block.shape[1] for block, _ in blocks)])
+    bound = averages(design, [slice(at[5], at[6]), slice(at[6], at[7])])
+    solution = twin.ridge(design, target, penalties, bound)
     found = [
         people.weights[:, 0], people.weights[:, 1], people.of_days, model.item_biases_, model.period_biases_.ravel(),
         model.weekdays_, model.months_,

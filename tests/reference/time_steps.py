@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from scipy.linalg import null_space
 
 YEAR = 365.25 * 86_400
 
@@ -27,6 +28,8 @@ def prediction(
     return float(value)
 
 
-def ridge(design: np.ndarray, target: np.ndarray, penalties: np.ndarray) -> np.ndarray:
-    """The least penalised squares by one dense system."""
-    return np.linalg.solve(design.T @ design + np.diag(penalties + 1e-9), design.T @ target)
+def ridge(design: np.ndarray, target: np.ndarray, penalties: np.ndarray, zero: np.ndarray | None = None) -> np.ndarray:
+    """The least penalised squares by one dense system, among those x for which ``zero @ x`` is 0."""
+    free = np.eye(design.shape[1]) if zero is None else null_space(zero)
+    gram = free.T @ (design.T @ design + np.diag(penalties + 1e-9)) @ free
+    return free @ np.linalg.solve(gram, free.T @ design.T @ target)

@@ -60,6 +60,7 @@ class TimeBiasBaseline(Recommender):
               + \lambda_d \sum_{u,d} b_{u,d}^2 + \lambda_c \sum_u (c_u - 1)^2 + \lambda_i \sum_i b_i^2
               + \lambda_p \sum_{i,p} b_{i,p}^2 + \lambda_w \Big(\sum_w w^2 + \sum_m m^2\Big)
 
+    where weekdays, and months, average 0 over the training ratings, so that they do not stand in for :math:`\mu`,
     by alternating exact solutions of three blocks: all of the items, the calendar, all of the users. None of them can
     raise the objective. The users come last, so that a stranger's effects follow from their profile in the same way.
 

@@ -141,13 +141,23 @@ def solve_items(
 
 
 def solve_calendar(target: Array, codes: Array, use: tuple[bool, bool], penalty: float) -> tuple[Array, Array]:
-    """The ridge effects of weekdays (7,) and of months (12,) on the target; `codes` are ``weekday * 12 + month``."""
+    """The ridge effects of weekdays (7,) and of months (12,) on the target; `codes` are ``weekday * 12 + month``.
+
+    Those of weekdays average 0 over the ratings, and so do those of months, so that they do not stand in for the mean.
+    """
     counts = np.bincount(codes, minlength=84).reshape(7, 12).astype(np.float64)
     sums = np.bincount(codes, target, 84).reshape(7, 12)
     gram = np.diag(np.concatenate([counts.sum(1), counts.sum(0)]))
     gram[:7, 7:], gram[7:, :7] = counts, counts.T
-    used = np.repeat(use, [7, 12])
-    gram = gram[np.ix_(used, used)] + (penalty + _TINY) * np.eye(int(used.sum()))
+    shares = np.zeros((2, 19))
+    shares[0, :7], shares[1, 7:] = counts.sum(1) / max(len(codes), 1), counts.sum(0) / max(len(codes), 1)
+    used, bound = np.repeat(use, [7, 12]), np.array(use) & bool(len(codes))
+    k, b = int(used.sum()), int(bound.sum())
+    system = np.zeros((k + b, k + b))  # Lagrange's: the averages are 0
+    system[:k, :k] = gram[np.ix_(used, used)] + (penalty + _TINY) * np.eye(k)
+    system[k:, :k] = shares[np.ix_(bound, used)]
+    system[:k, k:] = system[k:, :k].T
+    right = np.concatenate([np.concatenate([sums.sum(1), sums.sum(0)])[used], np.zeros(b)])
     effects = np.zeros(19)
-    effects[used] = np.linalg.solve(gram, np.concatenate([sums.sum(1), sums.sum(0)])[used])
+    effects[used] = np.linalg.solve(system, right)[:k]
     return effects[:7], effects[7:]
