@@ -131,12 +131,13 @@ def times(user: Any, item: Any) -> Any:
     return 1_000_000_000 + 86_400 * ((37 * np.asarray(user) + 101 * (np.asarray(item) // 3)) % 760)
 
 
-def interactions(dense: Any) -> Interactions:
+def interactions(dense: Any, timed: bool = False) -> Interactions:
     """Ratings (users x items, 0 for unrated); user ids from 1, item ids from 101."""
     dense = np.asarray(dense, np.float32)
     user, item = np.nonzero(dense)
     users, items = Vocabulary(np.arange(len(dense)) + 1, "user"), Vocabulary(np.arange(dense.shape[1]) + 101, "item")
-    return Interactions.from_arrays(users, items, user, item, dense[user, item], times(user, item))
+    when = times(user, item) if timed else None
+    return Interactions.from_arrays(users, items, user, item, dense[user, item], when)
 
 
 @cache

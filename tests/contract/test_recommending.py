@@ -129,7 +129,7 @@ def test_candidates_are_all_that_is_recommended(case: Case) -> None:
 
 @each_case
 def test_a_user_who_has_rated_everything_gets_nothing(case: Case) -> None:
-    x = interactions([[1, 2, 3], [5, 0, 4], [0, 2, 1]])
+    x = interactions([[1, 2, 3], [5, 0, 4], [0, 2, 1]], timed=True)
     model = make(case).fit(x)
     assert model.recommend(1).is_empty()
     assert model.recommend_for({101: 4, 102: 3, 103: 5}).is_empty()
@@ -284,7 +284,7 @@ WORLDS = {
 @pytest.mark.parametrize("rows", WORLDS.values(), ids=WORLDS)
 @each_case
 def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
-    x = interactions(rows)
+    x = interactions(rows, timed=True)
     model = make(case).fit(x)
     users, items = x.users.ids.tolist(), x.items.ids.tolist()
     table = model.recommend(users, exclude_seen=False)
@@ -307,7 +307,7 @@ def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)], ids=["nothing at all", "no users", "no items"])
 @each_case
 def test_worlds_with_nobody_or_nothing_in_them(case: Case, shape: tuple[int, int]) -> None:
-    x = interactions(np.zeros(shape))
+    x = interactions(np.zeros(shape), timed=True)
     model = make(case).fit(x)
     users, items = x.users.ids.tolist(), x.items.ids.tolist()
     assert model.recommend([]).is_empty()
