@@ -100,8 +100,8 @@ class TimeBiasBaseline(Recommender):
     References
     ----------
     Y. Koren, "Collaborative filtering with temporal dynamics", KDD 2009 and CACM 53(4), 2010, on baseline predictors
-    that change with time. There the scale varies by day as well, the fit is by stochastic gradient descent, and
-    weekdays and seasons are spoken of but left out.
+    that change with time. There the scale varies by day as well and the fit is by stochastic gradient descent; weekdays
+    and months are ours.
     """
 
     name: ClassVar[str] = "time-bias"
