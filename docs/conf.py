@@ -23,7 +23,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
-    "mathml",  # this and the rest are in _ext
+    "formulas",  # this and the rest are in _ext
     "pictures",
     "modelpages",
     "commandline",
@@ -36,9 +36,10 @@ show_warning_types = True
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 default_role = "py:obj"  # single backticks in docstrings: a link where there is something of that name, else code
-html_math_renderer = "mathml"
+html_math_renderer = "svg"
 napoleon_google_docstring = False
 napoleon_use_rtype = False
+napoleon_use_ivar = True
 autodoc_typehints = "none"  # types and shapes stand in the docstrings, in words
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
@@ -65,8 +66,8 @@ copybutton_exclude = ".linenos, .go"
 def _types_in_words(app: Any, doctree: nodes.document) -> None:
     """Leave shapes such as "float32 (n_users,)" alone: only classes are links in the type of an attribute."""
     for link in list(doctree.findall(addnodes.pending_xref)):
-        words = link["reftarget"].rpartition(".")[2]
-        if link["refdomain"] == "py" and link["reftype"] == "class" and not words[:1].isupper():
+        words = link["reftarget"]
+        if link["refdomain"] == "py" and link["reftype"] == "class" and not words.rpartition(".")[2][:1].isupper():
             link.replace_self(nodes.emphasis("", words))
 
 
