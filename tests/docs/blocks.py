@@ -1,9 +1,9 @@
 """The pieces of code on a page: found, run one after the other in one folder, what they print held against the page.
 
 On a page, fenced blocks of Python run as they stand, all of a page in one namespace. A block of text right after one is
-what it prints. In a block ``console`` a line after ``$ `` is a command and the lines below it are what it prints;
-in ``sh`` and ``bash`` every line is a command. What must not run has ``<!-- not run: the reason -->`` in the line
-above it. Three dots stand for anything, and numbers may differ a little: machines round differently.
+what it prints. In a block ``console`` a line after ``$ `` is a command and the lines below it are what it prints
+(a command with ``<<'END'`` goes on to the line END); in ``sh`` and ``bash`` every line is a command. What must not run has ``<!-- not run: the reason -->`` in the line
+above it, and where numbers are a machine's own (seconds, bytes), ``<!-- numbers vary: the reason -->``. Three dots stand for anything, and numbers may differ a little: machines round differently.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ("python", "console", "sh", "bash")
-_FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=fence)\s*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _EXEMPT = re.compile(r"<!-- not run: (.+?) -->\s*\Z", re.DOTALL)
+_VARIES = re.compile(r"<!-- numbers vary: (.+?) -->\s*\Z", re.DOTALL)
+_UNIT = re.compile(r"B|kB|MB|GB|ms|s")
 _NUMBER = re.compile(r"^([-+−]?)([\d,]*\.?\d+(?:e[-+]?\d+)?)$")
 _TOLERANCE = 0.03
 _SECONDS = 120
@@ -37,6 +39,7 @@ class Block:
     body: str
     printed: str | None
     exempt: str | None
+    varies: bool = False
 
     @property
     def place(self) -> str:
@@ -68,6 +71,7 @@ def blocks(path: Path) -> list[Block]:
                 fence["body"],
                 after["body"] if language == "python" and follows and after is not None else None,
                 " ".join(reason[1].split()) if reason else None,
+                _VARIES.search(text[: fence.start()]) is not None,
             )
         )
     return found
@@ -81,12 +85,12 @@ def run(block: Block, names: dict[str, object]) -> None:
         with contextlib.redirect_stdout(said):
             exec(code, names)
         if block.printed is not None:
-            compare(block.printed, said.getvalue(), block.place)
+            compare(block.printed, said.getvalue(), block.place, block.varies)
         return
     for command, printed in commands(block):
         said_by = shell(command, block.place)
         if printed.strip():
-            compare(printed, said_by, f"{block.place}: {command}")
+            compare(printed, said_by, f"{block.place}: {command}", block.varies)
 
 
 def commands(block: Block) -> Iterator[tuple[str, str]]:
@@ -97,7 +101,7 @@ def commands(block: Block) -> Iterator[tuple[str, str]]:
     before, *parts = re.split(r"^\$ ", block.body, flags=re.MULTILINE)
     assert not before.strip() and parts, f"{block.place}: a console block begins with `$ `"
     for part in parts:
-        command = re.match(r"(?:.*\\\n)*.*\n", part)
+        command = re.match(r".*<<'END'\n(?:.*\n)*?END\n|(?:.*\\\n)*.*\n", part)
         assert command is not None, block.place
         yield command[0], part[command.end() :]
 
@@ -126,9 +130,9 @@ def shell(command: str, place: str) -> str:
 # ---- what is printed -----------------------------------------------------------------------------------------
 
 
-def compare(expected: str, got: str, place: str) -> None:
-    """Raise where `got` is not what the page shows."""
-    if not alike(expected, got):
+def compare(expected: str, got: str, place: str, varies: bool = False) -> None:
+    """Raise where `got` is not what the page shows; with `varies` any number will do for a number."""
+    if not alike(_rough(expected) if varies else expected, _rough(got) if varies else got):
         raise AssertionError(f"{place} shows\n{expected}\nbut it prints\n{got}")
 
 
@@ -156,6 +160,10 @@ def alike(expected: str, got: str) -> bool:
         if at > end:
             return False
     return True
+
+
+def _rough(text: str) -> str:
+    return " ".join("0" if re.search(r"\d", word) else "s" if _UNIT.fullmatch(word) else word for word in _words(text))
 
 
 def _words(text: str) -> list[str]:
