@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from rooms import scheme
 
 import coterie as ct
 from coterie.evaluation import split_at_random
-from coterie.explore.style import BLUE, COLOURS, label_axes, new_axes, new_figure, to_svg
+from coterie.explore.style import BLUE, label_axes, new_axes, new_figure, to_svg
 from coterie.models.registry import MODELS, model_class
 
 HERE = Path(__file__).parent / "models" / "pictures"
@@ -103,10 +104,8 @@ def grid(found: list[list[int | None]], names: list[str], n_items: int) -> str:
             parts.append(
                 f'<text class="{kind}" x="{x + wide / 2:g}" y="{middle:g}" text-anchor="middle">{place or "–"}</text>'
             )
-    light, dark = (";".join(f"--{name}:{colour[at]}" for name, colour in COLOURS.items()) for at in (0, 1))
     style = (
-        f"svg.places{{{light}}}@media(prefers-color-scheme:dark){{svg.places{{{dark}}}}}"
-        "svg.places text{font:13px system-ui,sans-serif;fill:var(--ink)}"
+        f"{scheme('svg.places')}svg.places text{{font:13px system-ui,sans-serif;fill:var(--ink)}}"
         "svg.places text.far{fill:var(--muted)}svg.places text.on{fill:var(--paper)}"
     )
     width, height = left + n * wide + 110, top + n * high + 8

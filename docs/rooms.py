@@ -13,18 +13,23 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from coterie.explore.style import COLOURS
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "coterie"
 DRAWING = ROOT / "docs" / "rooms.svg"
 
+def scheme(selector: str) -> str:
+    """CSS that gives the element its colours, those of all our pictures, light or dark."""
+    light, dark = (";".join(f"--{name}:{colour[at]}" for name, colour in COLOURS.items()) for at in (0, 1))
+    return f"{selector}{{{light}}}@media(prefers-color-scheme:dark){{{selector}{{{dark}}}}}"
+
+
 _NAME, _PURPOSE, _CELL, _TOP, _HIGH = 112, 430, 30, 96, 30  # pixels
 _LETTERS = 62  # of a purpose, that fit
 _STYLE = (
-    "svg.rooms{--room-ink:#1d2430;--room-quiet:#5b6573;--room-line:#dde2e8;--room-door:#0072b2;--room-wall:#f3f6f9}"
-    "@media(prefers-color-scheme:dark){svg.rooms{--room-ink:#e9edf2;--room-quiet:#a7b1bd;--room-line:#323a45;"
-    "--room-door:#56b4e9;--room-wall:#1c222a}}"
-    "svg.rooms text{font:13px system-ui,sans-serif;fill:var(--room-ink)}"
-    "svg.rooms text.quiet{fill:var(--room-quiet)}svg.rooms text.name{font-weight:600}"
+    f"{scheme('svg.rooms')}svg.rooms text{{font:13px system-ui,sans-serif;fill:var(--ink)}}"
+    "svg.rooms text.quiet{fill:var(--muted)}svg.rooms text.name{font-weight:600}"
 )
 
 
@@ -78,8 +83,8 @@ def drawing() -> str:
     for at, name in enumerate(names):
         y, x = _TOP + at * _HIGH, left + at * _CELL
         parts += [
-            f'<rect x="0" y="{y + 2}" width="{x + _CELL}" height="{_HIGH - 4}" rx="4" fill="var(--room-wall)"/>',
-            f'<path d="M{x + _CELL / 2:g} {_TOP - 8}V{y + _HIGH / 2:g}" stroke="var(--room-line)"/>',
+            f'<rect x="0" y="{y + 2}" width="{x + _CELL}" height="{_HIGH - 4}" rx="4" fill="var(--grid)" fill-opacity="0.4"/>',
+            f'<path d="M{x + _CELL / 2:g} {_TOP - 8}V{y + _HIGH / 2:g}" stroke="var(--grid)"/>',
             f'<text transform="translate({x + _CELL / 2 - 2:g} {_TOP - 14}) rotate(-45)">{name}</text>',
         ]
     for at, name in enumerate(names):
@@ -94,7 +99,7 @@ def drawing() -> str:
                 told = f"{name} imports {column} in {files} file{'s' if files > 1 else ''}"
                 parts.append(
                     f'<circle cx="{x:g}" cy="{y + _HIGH / 2:g}" r="{3 + min(files, 40) ** 0.5:.1f}" '
-                    f'fill="var(--room-door)"><title>{told}</title></circle>'
+                    f'fill="var(--blue)"><title>{told}</title></circle>'
                 )
     width, height = left + n * _CELL + 50, _TOP + n * _HIGH + 6
     return (

@@ -77,7 +77,7 @@ def test_lock_covers_what_the_project_asks_for() -> None:
     for requirement, _ in pins(ROOT / "requirements.lock"):
         pinned.setdefault(requirement.name, []).append(next(iter(requirement.specifier)).version)
     extras = PROJECT["optional-dependencies"]
-    for text in [*PROJECT["dependencies"], *extras["demo"], *extras["dev"]]:
+    for text in [*PROJECT["dependencies"], *extras["demo"], *extras["dev"], *extras["docs"]]:
         wanted = Requirement(text)
         assert all(wanted.specifier.contains(version) for version in pinned[wanted.name]), text
 

@@ -13,11 +13,21 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from coterie.explore.style import COLOURS
+
+
+# The page's own switch between light and dark wins over the system's.
+_SWITCH = "".join(
+    f'body[data-theme="{theme}"] .picture svg{{{";".join(f"--{name}:{c[at]}" for name, c in COLOURS.items())}}}'
+    for at, theme in enumerate(("light", "dark"))
+)
+
 
 def inline(svg: str, alt: str) -> str:
-    """The `<svg>` element with what it shows in words, without what only a file of its own needs."""
+    """The `<svg>` element with what it shows in words, and colours that follow the page."""
     head, body = svg[svg.index("<svg") :].split(">", 1)
-    return f'<div class="picture">{head} role="img" aria-label="{escape(alt)}">{body}</div>'
+    named = f'{head} role="img" aria-label="{escape(alt)}">'
+    return f'<div class="picture"><style>{_SWITCH}</style>{named}{body}</div>'
 
 
 class Picture(SphinxDirective):
