@@ -69,7 +69,7 @@ def _write(name: str, svg: str) -> None:
 
 
 def places(model: ct.Recommender, data: ct.Dataset) -> str:
-    """Who likes one film: at what place of their list are the others?"""
+    """Somebody likes one film: the places of others in their list."""
     assert data.catalog is not None
     ids = [data.catalog.find(title) for title in FILMS]
     found = []
@@ -127,7 +127,14 @@ def sweeps(name: str, data: ct.Dataset) -> Figure:
         values, what = model.objective_, "objective"
     figure = new_figure(height=2.7)
     axes = new_axes(figure)
-    axes.plot(np.arange(1, len(values) + 1), values, color=BLUE, linewidth=1.8, marker="o" if len(values) < 40 else None, markersize=3)
+    axes.plot(
+        np.arange(1, len(values) + 1),
+        values,
+        color=BLUE,
+        linewidth=1.8,
+        marker="o" if len(values) < 40 else None,
+        markersize=3,
+    )
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     label_axes(axes, "sweep", what)

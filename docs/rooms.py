@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "coterie"
 DRAWING = ROOT / "docs" / "rooms.svg"
 
+
 def scheme(selector: str) -> str:
     """CSS that gives the element its colours, those of all our pictures, light or dark."""
     light, dark = (";".join(f"--{name}:{colour[at]}" for name, colour in COLOURS.items()) for at in (0, 1))
@@ -30,6 +31,7 @@ _LETTERS = 62  # of a purpose, that fit
 _STYLE = (
     f"{scheme('svg.rooms')}svg.rooms text{{font:13px system-ui,sans-serif;fill:var(--ink)}}"
     "svg.rooms text.quiet{fill:var(--muted)}svg.rooms text.name{font-weight:600}"
+    "svg.rooms .wall{fill:var(--grid);fill-opacity:0.4}"
 )
 
 
@@ -83,7 +85,7 @@ def drawing() -> str:
     for at, name in enumerate(names):
         y, x = _TOP + at * _HIGH, left + at * _CELL
         parts += [
-            f'<rect x="0" y="{y + 2}" width="{x + _CELL}" height="{_HIGH - 4}" rx="4" fill="var(--grid)" fill-opacity="0.4"/>',
+            f'<rect class="wall" x="0" y="{y + 2}" width="{x + _CELL}" height="{_HIGH - 4}" rx="4"/>',
             f'<path d="M{x + _CELL / 2:g} {_TOP - 8}V{y + _HIGH / 2:g}" stroke="var(--grid)"/>',
             f'<text transform="translate({x + _CELL / 2 - 2:g} {_TOP - 14}) rotate(-45)">{name}</text>',
         ]

@@ -95,12 +95,6 @@ def test_readme_commands_are_targets() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-def test_readme_python_runs(tmp_path: Path) -> None:
-    example = "\n".join(blocks("python"))
-    run = subprocess.run([sys.executable, "-c", example], cwd=tmp_path, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-
-
 def test_extras_are_told() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     assert [extra for extra in PROJECT["optional-dependencies"] if f"`{extra}`" not in readme] == []

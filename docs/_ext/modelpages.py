@@ -16,7 +16,9 @@ from sphinx.util.docutils import SphinxDirective
 from coterie.models.registry import MODELS, model_class
 
 NOT_THERE = "was not there when the leaderboard was made; run docs/leaderboard.py"
-_HEAD = ("rank", "model", "NDCG@10", "95 % interval", "recall@10", "coverage@10", "RMSE", "fit", "lists", "size")
+_HEAD = ("", "model", "NDCG@10, 95 % interval", "recall@10", "coverage@10", "RMSE", "size")
+_TIMES = ("fit", "lists")
+_BUSY = 1.0  # the load, before a comparison starts, from which on its times say nothing
 
 
 def page_of(name: str) -> str:
@@ -42,7 +44,7 @@ def size(value: float | None) -> str:
     return f"{value:.1f} GB"
 
 
-def cells(rank: int, row: dict[str, Any], bold: bool = False) -> list[str]:
+def cells(rank: int, row: dict[str, Any], times: bool, bold: bool = False) -> list[str]:
     """A line of the table."""
     link = f"[`{row['model']}`](/models/{page_of(row['model'])}.md)"
     if row["error"] is not None:
@@ -54,29 +56,40 @@ def cells(rank: int, row: dict[str, Any], bold: bool = False) -> list[str]:
         return f"{found[name]['value']:.{digits}f}" if found[name] is not None else "–"
 
     line = [
-        f"{number('ndcg@10', 4)}",
-        "–" if first is None or first["low"] is None else f"{first['low']:.3f} to {first['high']:.3f}",
+        number("ndcg@10", 4) + ("" if first is None else f" ({first['low']:.3f}–{first['high']:.3f})"),
         *(number("recall@10"), number("coverage@10"), number("rmse", 4)),
-        *(seconds(row["fit_seconds"]), seconds(row["recommend_seconds"]), size(row["model_bytes"])),
+        size(row["model_bytes"]),
+        *((seconds(row["fit_seconds"]), seconds(row["recommend_seconds"])) if times else ()),
     ]
     return [str(rank), link, *(f"**{cell}**" if bold else cell for cell in line)]
 
 
-def markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]], times: bool) -> str:
     """A table in Markdown."""
-    head = ["| " + " | ".join(_HEAD) + " |", "|--:|---|" + "--:|" * (len(_HEAD) - 2)]
+    names = _HEAD + (_TIMES if times else ())
+    head = ["| " + " | ".join(names) + " |", "|--:|---|" + "--:|" * (len(names) - 2)]
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def quiet(board: dict[str, Any]) -> bool:
+    """Whether the machine had nothing else to do, so that times mean something."""
+    return bool(board["load"] < _BUSY)
 
 
 def origin(board: dict[str, Any]) -> str:
     """Where the figures come from, in words."""
     split = board["split"]
     versions = ", ".join(f"{name} {number}" for name, number in board["versions"].items())
+    about_times = (
+        "Times are those of this one run."
+        if quiet(board)
+        else f"Times are left out: other work kept the machine busy (a load of {board['load']:.0f})."
+    )
     return (
         f"`{board['command']}`, run on {board['made']}: {split['description']}, {split['train_ratings']:,} ratings to "
         f"learn from, {split['test_ratings']:,} to be judged by; lists judged for {board['judged_users']:,} people, "
-        f"among all items, relevant from {board['relevant_from']:g}. Every model with its defaults. Times are those of "
-        f"one run ({board['machine']}; {versions})."
+        f"among all items, relevant from {board['relevant_from']:g}. Every model with its defaults "
+        f"({board['machine']}; {versions}). {about_times}"
     )
 
 
@@ -99,10 +112,11 @@ class Whole(_Board):
     def run(self) -> list[nodes.Node]:
         """The table, and where it comes from."""
         board = self.board()
-        rows = [cells(rank, row) for rank, row in enumerate(board["rows"], 1)]
+        times = quiet(board)
+        rows = [cells(rank, row, times) for rank, row in enumerate(board["rows"], 1)]
         missing = [name for name in MODELS if name not in {row["model"] for row in board["rows"]}]
         later = "" if not missing else f"\n\nNot in it, because newer: {', '.join(f'`{name}`' for name in missing)}."
-        return self.shown(f"{markdown(rows)}\n\n{origin(board)}{later}")
+        return self.shown(f"{markdown(rows, times)}\n\n{origin(board)}{later}")
 
 
 class Line(_Board):
@@ -120,11 +134,12 @@ class Line(_Board):
                 raise self.error(f"there is no model {name!r}")
             return self.shown(f"`{name}` {NOT_THERE}.")
         rank, row = own
-        beside = [] if rank == 1 else [cells(*ranked[0])]
+        times = quiet(board)
+        beside = [] if rank == 1 else [cells(*ranked[0], times)]
         verdict = f"`{name}` is number {rank} of {len(ranked)} and {row['verdict']} by NDCG@10."
         if row["verdict"] == "leads":
             verdict = f"`{name}` leads {len(ranked)} models by NDCG@10."
-        table = markdown([*beside, cells(rank, row, bold=bool(beside))])
+        table = markdown([*beside, cells(rank, row, times, bold=bool(beside))], times)
         return self.shown(f"{verdict}\n\n{table}\n\n{origin(board)} [All models](/models/leaderboard.md).")
 
 

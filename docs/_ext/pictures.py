@@ -15,7 +15,6 @@ from sphinx.util.docutils import SphinxDirective
 
 from coterie.explore.style import COLOURS
 
-
 # The page's own switch between light and dark wins over the system's.
 _SWITCH = "".join(
     f'body[data-theme="{theme}"] .picture svg{{{";".join(f"--{name}:{c[at]}" for name, c in COLOURS.items())}}}'

@@ -1,9 +1,11 @@
 """The pieces of code on a page: found, run one after the other in one folder, what they print held against the page.
 
 On a page, fenced blocks of Python run as they stand, all of a page in one namespace. A block of text right after one is
-what it prints. In a block ``console`` a line after ``$ `` is a command and the lines below it are what it prints
-(a command with ``<<'END'`` goes on to the line END); in ``sh`` and ``bash`` every line is a command. What must not run has ``<!-- not run: the reason -->`` in the line
-above it, and where numbers are a machine's own (seconds, bytes), ``<!-- numbers vary: the reason -->``. Three dots stand for anything, and numbers may differ a little: machines round differently.
+what it prints. In a block ``console`` a line after ``$ `` is a command and the lines below it are what it prints (a
+command with ``<<'END'`` goes on to the line END); in ``sh`` and ``bash`` every line is a command. What must not run has
+``<!-- not run: the reason -->`` in the line above it, and where numbers are a machine's own (seconds, bytes),
+``<!-- numbers vary: the reason -->``. Three dots stand for anything, and decimals may differ a little: machines round
+differently.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 RUN = ("python", "console", "sh", "bash")
 _FENCE = re.compile(r"^(?P<fence>`{3,})(?P<info>[^`\n]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
-_EXEMPT = re.compile(r"<!-- not run: (.+?) -->\s*\Z", re.DOTALL)
-_VARIES = re.compile(r"<!-- numbers vary: (.+?) -->\s*\Z", re.DOTALL)
+_EXEMPT = re.compile(r"<!-- not run: ((?:(?!-->).)+) -->\s*\Z", re.DOTALL)
+_VARIES = re.compile(r"<!-- numbers vary: ((?:(?!-->).)+) -->\s*\Z", re.DOTALL)
 _UNIT = re.compile(r"B|kB|MB|GB|ms|s")
 _NUMBER = re.compile(r"^([-+−]?)([\d,]*\.?\d+(?:e[-+]?\d+)?)$")
 _TOLERANCE = 0.03
@@ -61,7 +63,9 @@ def blocks(path: Path) -> list[Block]:
         if language not in RUN:
             continue
         after = fences[at + 1] if at + 1 < len(fences) else None
-        follows = after is not None and after["info"].strip() == "text" and not text[fence.end() : after.start()].strip()
+        follows = (
+            after is not None and after["info"].strip() == "text" and not text[fence.end() : after.start()].strip()
+        )
         reason = _EXEMPT.search(text[: fence.start()])
         found.append(
             Block(

@@ -1,4 +1,4 @@
-"""Nothing is forgotten: every model has a page and pictures, every public name stands in the reference, the drawing is so."""
+"""Nothing is forgotten: models have pages, public names stand in the reference, the drawing of the house is so."""
 
 from __future__ import annotations
 
@@ -39,12 +39,18 @@ def test_every_model_has_a_page(name: str) -> None:
     text = page(name).read_text("utf-8")
     assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS
     cls = model_class(name)
-    for said in (f"{{leaderboard-line}} {name}\n", f".. autoclass:: coterie.{cls.__name__}\n", f"`{name}` on the command"):
+    for said in (
+        f"{{leaderboard-line}} {name}\n",
+        f".. autoclass:: coterie.{cls.__name__}\n",
+        f"`{name}` on the command",
+    ):
         assert said in text
     pictures = re.findall(r"\{picture\} pictures/(\S+)", text)
     stem = page(name).stem
     assert pictures == [f"{stem}.svg", *([f"{stem}-sweeps.svg"] if cls.learns_in_sweeps else [])]
-    assert re.search(rf"^{cls.__name__} <{re.escape(stem)}>$", (DOCS / "models" / "index.md").read_text("utf-8"), re.MULTILINE)
+    assert re.search(
+        rf"^{cls.__name__} <{re.escape(stem)}>$", (DOCS / "models" / "index.md").read_text("utf-8"), re.MULTILINE
+    )
 
 
 def test_no_page_is_left_of_a_model_that_went() -> None:
@@ -95,7 +101,9 @@ def reference() -> str:
 
 @pytest.mark.parametrize("name", coterie.__all__)
 def test_every_public_name_is_in_the_reference(name: str) -> None:
-    assert re.search(rf"\.\. auto(class|function|module):: coterie\.{name}\s", reference()), f"{name} is not in docs/reference"
+    assert re.search(rf"\.\. auto(class|function|module):: coterie\.{name}\s", reference()), (
+        f"{name} is not in docs/reference"
+    )
 
 
 def test_wrappers_are_in_the_reference() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
 
+from coterie.errors import DataWarning
 from tests.docs.blocks import Block, alike, blocks, pages, run
 
 PAGES = {blocks_[0].place.rpartition(":")[0]: path for path in pages() if (blocks_ := blocks(path))}
@@ -16,9 +18,11 @@ EXEMPT = [block for path in pages() for block in blocks(path) if block.exempt]
 def test_what_the_page_says_happens(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "__main__"}
-    for block in blocks(PAGES[page]):
-        if block.exempt is None:
-            run(block, names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", DataWarning)  # a reader sees it, and goes on
+        for block in blocks(PAGES[page]):
+            if block.exempt is None:
+                run(block, names)
 
 
 @pytest.mark.parametrize("block", EXEMPT, ids=lambda block: block.place)
