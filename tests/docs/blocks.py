@@ -28,7 +28,7 @@ _VARIES = re.compile(r"<!-- numbers vary: ((?:(?!-->).)+) -->\s*\Z", re.DOTALL)
 _UNIT = re.compile(r"B|kB|MB|GB|ms|s")
 _NUMBER = re.compile(r"^([-+−]?)([\d,]*\.?\d+(?:e[-+]?\d+)?)$")
 _TOLERANCE = 0.03
-_SECONDS = 120
+_SECONDS = 300
 
 
 @dataclass(frozen=True)
