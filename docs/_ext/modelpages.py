@@ -134,6 +134,8 @@ class Line(_Board):
                 raise self.error(f"there is no model {name!r}")
             return self.shown(f"`{name}` {NOT_THERE}.")
         rank, row = own
+        if row["error"] is not None:
+            return self.shown(f"On the sample `{name}` fails: {row['error']} [All models](/models/leaderboard.md).")
         times = quiet(board)
         beside = [] if rank == 1 else [cells(*ranked[0], times)]
         verdict = f"`{name}` is number {rank} of {len(ranked)} and {row['verdict']} by NDCG@10."

@@ -45,9 +45,10 @@ def test_every_model_has_a_page(name: str) -> None:
         f"`{name}` on the command",
     ):
         assert said in text
-    pictures = re.findall(r"\{picture\} pictures/(\S+)", text)
     stem = page(name).stem
-    assert pictures == [f"{stem}.svg", *([f"{stem}-sweeps.svg"] if cls.learns_in_sweeps else [])]
+    if re.search(r"<!-- no picture: \S.* -->", text) is None:  # as for what the sample has no data for
+        pictures = [f"{stem}.svg", *([f"{stem}-sweeps.svg"] if cls.learns_in_sweeps else [])]
+        assert re.findall(r"\{picture\} pictures/(\S+)", text) == pictures
     assert re.search(
         rf"^{cls.__name__} <{re.escape(stem)}>$", (DOCS / "models" / "index.md").read_text("utf-8"), re.MULTILINE
     )
@@ -75,7 +76,7 @@ def test_the_leaderboard_says_where_it_comes_from() -> None:
     assert len(names) == len(set(names))
     missing = sorted(set(MODELS) - set(names))
     assert missing == [], f"not in the leaderboard: {', '.join(missing)}; run docs/leaderboard.py"
-    values = [row["metrics"]["ndcg@10"]["value"] for row in board["rows"]]
+    values = [row["metrics"]["ndcg@10"]["value"] for row in board["rows"] if row["error"] is None]
     assert values == sorted(values, reverse=True)
 
 
