@@ -11,7 +11,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-_WIDTH = "96"
+_WIDTH = "86"  # columns, that a page has room for
 
 
 def command_names() -> Iterator[tuple[str, ...]]:
