@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from coterie.models.svd import SVD as SVD
     from coterie.models.svd import PureSVD as PureSVD
     from coterie.models.svdpp import SVDPlusPlus as SVDPlusPlus
+    from coterie.models.time_bias import TimeBiasBaseline as TimeBiasBaseline
     from coterie.models.user_knn import UserKNN as UserKNN
     from coterie.models.walks import P3alpha as P3alpha
     from coterie.models.walks import RP3beta as RP3beta
@@ -65,6 +66,7 @@ _PUBLIC = {
     "Random": "coterie.models.baselines",
     "Popularity": "coterie.models.baselines",
     "BiasBaseline": "coterie.models.baselines",
+    "TimeBiasBaseline": "coterie.models.time_bias",
     "BiasedMF": "coterie.models.biased_mf",
     "BayesianMF": "coterie.models.bayesian_mf",
     "BayesianSVDPlusPlus": "coterie.models.bayesian_svdpp",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
-from coterie.evaluation import Split, compare, load_split
+from coterie.evaluation import Split, compare, load_split, split
 from tests.evaluation.made import make, triples
 
 
@@ -112,3 +112,21 @@ def test_a_split_from_two_files(tmp_path: Path) -> None:
     assert board.n_users == 1
     with pytest.raises(DataError, match="3 test ratings are also training ratings"):
         load_split(data, first, **columns, cache=False)
+
+
+@pytest.mark.parametrize("how", ["time", "users"])
+def test_what_is_learnt_from_decays_and_what_is_asked_about_does_not(how: str) -> None:
+    x = make([(u, i, 1.0 + (u + i) % 5, 86_400 * (3 * u + 7 * i + 1)) for u in range(12) for i in range(9)])
+    plain = split(x, how)
+    weighed = plain.decayed(30)
+    assert weighed.test is plain.test
+    assert weighed.description.endswith("training ratings halve every 30 days")
+    told = [part for part in (plain.train, plain.given) if part is not None]
+    latest = max(int(part.timestamps.max()) for part in told)
+    for before, after in zip(told, [weighed.train, weighed.given], strict=False):
+        ages = (latest - before.timestamps) / 86_400
+        np.testing.assert_allclose(after.values, before.values * 0.5 ** (ages / 30), rtol=1e-6)
+    answers = compare(x, ["item-knn", "popularity"], weighed, ["ndcg"], progress=False)
+    assert not [row for row in answers.rows if row.error]
+    with pytest.raises(DataError, match="no timestamps"):
+        split(supplied(OLD | {("a", 2): 1.0}), "random:0.3").decayed(30)

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,7 +69,7 @@ def compare(
     from coterie.evaluation import ComparisonInterrupted
     from coterie.evaluation import compare as run
 
-    dataset = data.load()
+    dataset = replace(data, half_life=None).load()  # what models are asked about does not age
     asked = judging.asked(dataset, data)
     contestants = _contestants(models or [], model or [], dataset)
     folder = _folder([*vars(data).items(), *vars(judging).items()])

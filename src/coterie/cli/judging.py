@@ -85,7 +85,7 @@ class Judging:
         if self.test is not None and self.split is not None:
             raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
         return {
-            "split": self.split if self.test is None else self._brought_along(dataset, data, self.test),
+            "split": self._split(dataset, data),
             "metrics": self.metric or None,
             "k": self.k,
             "relevant_from": self.relevant_from,
@@ -95,6 +95,17 @@ class Judging:
             "sampled": self.sampled,
             "allow_leaks": self.allow_leaks,
         }
+
+    def _split(self, dataset: Dataset, data: DataArgument) -> Split | list[Split] | str | None:
+        """What is held out; with a half-life, what is learnt from is weighed by age and what is asked about is not."""
+        from coterie.evaluation.splits import Split, splits
+
+        plain = replace(data, half_life=None)
+        split = self.split if self.test is None else self._brought_along(dataset, plain, self.test)
+        if data.half_life is None:
+            return split
+        parts = [split] if isinstance(split, Split) else splits(dataset.interactions, split, self.seed)
+        return [part.decayed(data.half_life) for part in parts]
 
     def _brought_along(self, dataset: Dataset, data: DataArgument, test: Path) -> Split:
         """The dataset as training with the test ratings of a file."""

@@ -52,7 +52,8 @@ class ALS(FactorModel):
     ----------
     item_factors_ : float32 (n_items, n_factors)
     user_factors_ : float32 (n_users, n_factors)
-    item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+    item_biases_ : float32 (n_items,)
+    user_offsets_ : float32 (n_users,)
         :math:`b_i`, and :math:`\mu + b_u`; only with `biases`.
     objective_ : float64 (n_iterations,)
         The objective after each sweep.

@@ -225,8 +225,15 @@ class Learner(ABC):
             )
 
     def _refit(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        """`_update` for models that learn anew what they know, at the cost of a fit."""
-        self._fit(merged, self.catalog_)
+        """`_update` for models that learn anew what they know, at the cost of a fit; Ctrl-C leaves all as it was."""
+        self._training = training = Training(merged, self.catalog_)
+        try:
+            self._fit(merged, self.catalog_)
+        finally:
+            training.release_interrupts()
+            del self._training
+        if training.interrupted:
+            raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is as it was before the update")
 
     def _forget_derived(self) -> None:
         """Drop what was worked out from the learned state and kept (cached properties)."""

@@ -18,6 +18,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "random": ("baselines", "Random"),
     "popularity": ("baselines", "Popularity"),
     "bias": ("baselines", "BiasBaseline"),
+    "time-bias": ("time_bias", "TimeBiasBaseline"),
     "user-knn": ("user_knn", "UserKNN"),
     "item-knn": ("item_knn", "ItemKNN"),
     "ease": ("ease", "EASE"),

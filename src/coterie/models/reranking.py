@@ -183,6 +183,11 @@ class Reranked(Recommender):
     def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         return self.model_._explain_rating(profile, user, item)
 
+    def _explain_at(
+        self, profile: sp.csr_matrix, user: int | None, item: int, time: int | None
+    ) -> tuple[float, pl.DataFrame, str]:
+        return self.model_._explain_at(profile, user, item, time)
+
     def _similarities(self, items: Array) -> Array:
         return self.model_._similarities(items)
 

@@ -65,6 +65,28 @@ class Split:
         """What models are told of the tested users."""
         return self.train if self.given is None else self.given
 
+    def decayed(self, half_life: float) -> Split:
+        """The split with what is learnt from weighed by age (`Interactions.decayed`), counted from its latest rating.
+
+        What is asked about stays as it was, so that half-lives are compared on the same questions::
+
+            parts = split(x, "time")
+            for days in (30, 365):
+                print(compare(x, ["ease", "item-knn"], parts.decayed(days), "ndcg@10"))
+
+        Raises
+        ------
+        DataError
+            There are no timestamps.
+        """
+        parts = [self.train] if self.given is None else [self.train, self.given]
+        latest = [int(part.timestamps.max()) for part in parts if part.timestamps is not None and part.nnz]
+        weighed = [part.decayed(half_life, max(latest, default=None)) for part in parts]
+        description = f"{self.description}; training ratings halve every {half_life:g} days"
+        return replace(
+            self, train=weighed[0], given=None if self.given is None else weighed[1], description=description
+        )
+
     @classmethod
     def of(
         cls,
