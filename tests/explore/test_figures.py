@@ -390,6 +390,10 @@ def test_the_svg_follows_the_scheme_and_needs_no_network() -> None:
     assert svg == to_svg(rating_histogram(world()))
 
 
+def test_notebooks_show_a_figure_as_it_is() -> None:
+    assert rating_histogram(world())._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+
+
 def test_letters_that_the_font_lacks_are_boxes() -> None:
     assert plain("Amélie 5 $") == r"Amélie 5 \$"
     assert plain("Пират\n🎈 七人") == "Пират\n□ □□"

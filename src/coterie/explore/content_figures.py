@@ -50,7 +50,7 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     np.fill_diagonal(shares, 0)
     levels = np.where(shares > 0, np.searchsorted(_GENRE_SHARES, shares, "right"), 0)
     n = len(names)
-    figure = new_figure(height=2.3 + 0.31 * n, width=max(5.6, 2.2 + 0.36 * n))
+    figure = new_figure(height=max(3.4, 2.3 + 0.31 * n), width=max(5.6, 2.2 + 0.36 * n))
     axes = new_axes(figure, grid="")
     draw_cells(axes, levels, len(_GENRE_SHARES), gap=0.06)
     texts = [[f"{100 * share:.0f}" if share >= 0.005 else "" for share in line] for line in shares]
@@ -59,9 +59,9 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     axes.set_yticks(range(n), [plain(f"{name} ({size:,})") for name, size in zip(names, sizes, strict=True)])
     axes.set_xticks(range(n), [plain(name) for name in names], rotation=45, ha="right", rotation_mode="anchor")
     _no_frame(axes)
-    label_axes(axes, "also have this genre", "titles of this genre (how many)")
+    label_axes(axes, "also have this genre", "genre (titles)")
     name_levels(figure, _GENRE_NAMES, "of a row's titles, those that have the column's genre too (%)")
-    headline(figure, _pair_in_words(shares, names), _of_genres(left_out))
+    headline(figure, _pair_in_words(shares, names), _of_genres(left_out, bool(shares.any())))
     return figure
 
 
@@ -72,8 +72,8 @@ def _pair_in_words(shares: Array, names: list[str]) -> str:
     return f"{shares[row, column]:.0%} of {names[row]} is {names[column]} as well"
 
 
-def _of_genres(left_out: int) -> str:
-    note = "the strongest pair; read along a row, genres are in the order of their frequency"
+def _of_genres(left_out: int, pairs: bool) -> str:
+    note = f"{'the strongest pair; ' if pairs else ''}read along a row; genres are in the order of their frequency"
     return f"{note}; {left_out:,} rare genres are left out" if left_out else note
 
 

@@ -41,6 +41,7 @@ _MOST_PARTS = 12
 _LINE = 38  # characters of a title
 _GROUPS = 10  # of predicted ratings
 _SURE = 1.96  # standard errors on either side of a mean that a 95 % interval has
+_FEWEST = 10  # ratings in a group
 _SMALLEST = 30  # ratings in a group from which on the normal distribution serves
 
 
@@ -223,8 +224,8 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     held_out : Interactions
         Ratings of users that the model knows (items that it does not know are predicted from what else is known).
     n_groups : int, 1 to 50
-        Groups of predictions with as many ratings each; in each the mean prediction stands against the mean rating
-        with its 95 % interval.
+        Groups of predictions with as many ratings each, ten at least (fewer groups where there are fewer); in each the
+        mean prediction stands against the mean rating, from 30 ratings on with its 95 % interval.
 
     Raises
     ------
@@ -239,7 +240,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     predicted = model.predict(users, items).astype(np.float64)
     given = np.asarray(held_out.values, np.float64)
     order = np.argsort(predicted, kind="stable")
-    groups = np.array_split(order, min(n_groups, len(order)))
+    groups = np.array_split(order, max(1, min(n_groups, len(order) // _FEWEST)))
     at = np.array([predicted[g].mean() for g in groups])
     means = np.array([given[g].mean() for g in groups])
     wide = [_SURE * given[g].std(ddof=1) / math.sqrt(len(g)) if len(g) >= _SMALLEST else 0.0 for g in groups]

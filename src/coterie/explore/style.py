@@ -50,12 +50,22 @@ SERIES = tuple(
 )
 
 WIDTH = 5.6  # inches; narrow, so that text stays legible when a phone scales the picture down
+_NOTEBOOK_DPI = 110
 HEADLINE, TEXT, SMALL = 13.5, 11.0, 10.0  # points
+
+
+class Picture(Figure):
+    """A figure that notebooks show as it is, without a word to matplotlib first."""
+
+    def _repr_png_(self) -> bytes:
+        stream = io.BytesIO()
+        self.savefig(stream, format="png", dpi=_NOTEBOOK_DPI)
+        return stream.getvalue()
 
 
 def new_figure(height: float = 3.5, width: float = WIDTH) -> Figure:
     """An empty figure on white paper."""
-    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.06), facecolor=PAPER)
+    return Picture(figsize=(width, height), layout=ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.06), facecolor=PAPER)
 
 
 def new_axes(figure: Figure, *place: Any, grid: str = "y") -> Axes:
