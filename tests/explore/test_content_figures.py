@@ -89,6 +89,21 @@ def test_the_genome_shows_what_sets_movies_apart() -> None:
     to_svg(genome_heat_map(known, [0], 40))
 
 
+def test_relevance_that_is_not_given_is_left_empty() -> None:
+    from dataclasses import replace
+
+    known = catalog()
+    assert known.genome is not None
+    genome = known.genome.copy()
+    genome[3, 2:] = np.nan
+    axes = genome_heat_map(replace(known, genome=genome), [3, 5], n_tags=6).axes[0]
+    shown = ["abcdef".index(t.get_text()) for t in axes.get_yticklabels()]
+    empty = {(r, 0) for r, tag in enumerate(shown) if tag >= 2}
+    written = {(round(t.get_position()[1]), round(t.get_position()[0])) for t in axes.texts}
+    assert written == {(r, c) for r in range(6) for c in range(2)} - empty
+    assert {(int(r), int(c)) for r, c in np.argwhere(levels_of(axes, (6, 2)) == 0)} == empty
+
+
 def test_what_the_genome_does_not_have() -> None:
     with pytest.raises(DataError, match=r"does not have Film \$29\$"):
         genome_heat_map(catalog(), [0, 29])

@@ -53,7 +53,8 @@ def write_in_cells(axes: Axes, levels: Array, n_levels: int, texts: Sequence[Seq
             if text:
                 strong = opacity(int(levels[row, column]), n_levels) >= _FULL
                 look: dict[str, Any] = {"color": PAPER if strong else INK, "fontsize": size}
-                axes.text(column, row, text, ha="center", va="center", **look)
+                written = axes.text(column, row, text, ha="center", va="center", **look)
+                written.set_in_layout(False)  # it is inside the axes, and laying out hundreds takes long
 
 
 def name_levels(figure: Figure, names: Sequence[str], title: str) -> None:

@@ -150,17 +150,16 @@ def genome_heat_map(catalog: Catalog | None, items: Iterable[Id], n_tags: int = 
     for id, row in zip(chosen, relevance, strict=True):
         if np.isnan(row).all():
             raise DataError(f"the tag genome does not have {catalog.titles([id])[0] or 'item'} [{id}]")
-    relevance = np.nan_to_num(relevance)
     picked = _standing_out(relevance, _means(catalog.genome), n_tags)
     shown = relevance[:, picked].T
-    levels = np.searchsorted(_RELEVANCES, shown, "right")
+    levels = np.where(np.isnan(shown), 0, np.searchsorted(_RELEVANCES, shown, "right"))
     names = [catalog.titles([id])[0] or f"item {id}" for id in chosen]
     lines = [textwrap.fill(plain(textwrap.shorten(name, 44, placeholder=" …")), 12) for name in names]
     deepest = max(line.count("\n") + 1 for line in lines)
     figure = new_figure(height=1.7 + 0.24 * len(picked) + 0.17 * deepest, width=max(5.6, 2.4 + 0.95 * len(chosen)))
     axes = new_axes(figure, grid="")
     draw_cells(axes, levels, len(_RELEVANCES), gap=0.06)
-    write_in_cells(axes, levels, len(_RELEVANCES), [[f"{value:.2f}" for value in row] for row in shown], SMALL - 1)
+    write_in_cells(axes, levels, len(_RELEVANCES), [[_digits(value) for value in row] for row in shown], SMALL - 1)
     axes.set_yticks(range(len(picked)), [plain(catalog.genome_tags[tag]) for tag in picked])
     axes.set_xticks(range(len(chosen)), lines)
     axes.xaxis.tick_top()
@@ -175,6 +174,11 @@ def genome_heat_map(catalog: Catalog | None, items: Iterable[Id], n_tags: int = 
     return figure
 
 
+def _digits(value: float) -> str:
+    """Two digits; nothing where the genome does not say."""
+    return "" if np.isnan(value) else f"{value:.2f}"
+
+
 def _means(genome: Array) -> Array:
     """Mean relevance of each tag over the movies that have it; 0 where none has."""
     there = ~np.isnan(genome)
@@ -184,6 +188,7 @@ def _means(genome: Array) -> Array:
 
 def _standing_out(relevance: Array, means: Array, n: int) -> Array:
     """Columns of the tags to show, grouped by the movie they are most relevant to, the most relevant first."""
+    relevance = np.nan_to_num(relevance, nan=-1)  # what is not given stands out last
     orders = np.argsort(means - relevance, axis=1, kind="stable")
     turns = orders.T.ravel()  # the first of each movie, then the second of each, ...
     _, first = np.unique(turns, return_index=True)
