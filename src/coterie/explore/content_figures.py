@@ -35,6 +35,8 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
 
     Genres are in the order of their frequency; where there are more than 24, the others are left out.
     """
+    import scipy.sparse as sp
+
     if catalog is None or not catalog.genres:
         raise DataError("nothing is known about genres; load a dataset whose catalog has them")
     lists = catalog.items.select(pl.int_range(pl.len()).alias("row"), "genres").explode("genres").drop_nulls().unique()
@@ -43,9 +45,8 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     left_out = len(counts) - len(names)
     pairs = lists.filter(pl.col("genres").is_in(names)).sort("row", "genres")
     columns = pairs["genres"].cast(pl.Enum(names)).to_physical().to_numpy()
-    has = np.zeros((len(catalog), len(names)), np.float32)
-    has[pairs["row"].to_numpy(), columns] = 1
-    together = (has.T @ has).astype(np.float64)
+    has = sp.csr_matrix((np.ones(len(pairs)), (pairs["row"].to_numpy(), columns)), shape=(len(catalog), len(names)))
+    together = (has.T @ has).toarray()
     shares = together / np.diag(together)[:, None]
     np.fill_diagonal(shares, 0)
     levels = np.where(shares > 0, np.searchsorted(_GENRE_SHARES, shares, "right"), 0)
