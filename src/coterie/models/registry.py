@@ -36,6 +36,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "bayesian-svd++": ("bayesian_svdpp", "BayesianSVDPlusPlus"),
     "slope-one": ("slope_one", "SlopeOne"),
     "co-clustering": ("co_clustering", "CoClustering"),
+    "content-factors": ("content_factors", "ContentFactors"),
+    "hybrid": ("hybrid", "Hybrid"),
 }
 
 # The same for models that are made around another one, and so cannot be made from their name alone.
@@ -90,6 +92,8 @@ def _made(stored: StoredModel, where: str, around: Mapping[str, Any] = {}) -> Re
         )
 
     def value_of(value: Any) -> Any:
+        if type(value) in (tuple, list):
+            return type(value)(map(value_of, value))
         return _made(value, where, stored.state) if isinstance(value, StoredModel) else value
 
     cls = _class(stored.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +41,8 @@ class Split:
         are told of them when they are asked. None: the tested users are known from `train`.
     timed : bool
         Whether all test ratings are meant to be later than all training ratings.
+    candidates : bool (n_items,) or None
+        The items that lists are made of; None: all.
 
     Made by `of`, `of_parts` and the functions of this room, all of that holds. Made by hand, it may not: the linter
     (`coterie.evaluation.lint`) looks.
@@ -52,6 +54,7 @@ class Split:
     dropped: Mapping[str, int]
     given: Interactions | None = None
     timed: bool = False
+    candidates: Array | None = field(default=None, repr=False)
 
     @property
     def profiles(self) -> Interactions:
@@ -67,6 +70,7 @@ class Split:
         dropped: Mapping[str, int] = {},
         given: Interactions | None = None,
         timed: bool = False,
+        candidates: Array | None = None,
     ) -> Split:
         """A split from its parts: checked, and without test users of whom nothing is known (they are counted).
 
@@ -76,7 +80,7 @@ class Split:
         ------
         DataError
             The parts have different ids, share a (user, item) pair, or one of them is empty; or somebody in `given`
-            has training ratings.
+            has training ratings; or a test rating is of an item that is no candidate.
         """
         _check_parts(train, test, given)
         profiles = train if given is None else given
@@ -100,7 +104,9 @@ class Split:
                 raise DataError(
                     f"the split ({description}) leaves no {name} ratings{account}; choose another, or another share"
                 )
-        return cls(train, test, description, counted, given, timed)
+        if candidates is not None:
+            candidates = _checked_candidates(candidates, test)
+        return cls(train, test, description, counted, given, timed, candidates)
 
     @classmethod
     def of_parts(
@@ -156,10 +162,13 @@ class Split:
         return "\n".join(lines + [f"  {n:,} {what}" for what, n in self.dropped.items()])
 
 
-def cut(x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False) -> Split:
+def cut(
+    x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False,
+    candidates: Array | None = None,
+) -> Split:  # fmt: skip
     """The split that tests on the ratings where `held` (bool (nnz,)) is true."""
     train, test = x.select(~held, keep_vocabularies=True), x.select(held, keep_vocabularies=True)
-    return Split.of(train, test, description, dropped, timed=timed)
+    return Split.of(train, test, description, dropped, timed=timed, candidates=candidates)
 
 
 def check_share(share: float, name: str = "test_share", example: str = "0.2 tests on a fifth") -> None:
@@ -215,6 +224,23 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
             f"{len(known):,} users have both given and training ratings, the first of them user "
             f"{given.users.ids[known[:1]].tolist()[0]!r}; the users of given must be strangers to training"
         )
+
+
+def _checked_candidates(candidates: Array, test: Interactions) -> Array:
+    """A mask of items that has all tested ones."""
+    mask = np.asarray(candidates)
+    if mask.dtype != bool or mask.shape != (test.n_items,):
+        raise DataError(
+            f"candidates must say of each of {test.n_items:,} items whether lists may have it (bool), "
+            f"not {mask.dtype} {mask.shape}"
+        )
+    outside = np.flatnonzero(~mask[test.indices])
+    if len(outside):
+        raise DataError(
+            f"{len(outside):,} test ratings are of items that are no candidates, the first of "
+            f"{pair_in_words(test, outside[0])}; make every tested item a candidate"
+        )
+    return mask
 
 
 def _renumbered(x: Interactions, users: Vocabulary, items: Vocabulary, rows: Array, columns: Array) -> Interactions:
