@@ -38,6 +38,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "co-clustering": ("co_clustering", "CoClustering"),
     "content-factors": ("content_factors", "ContentFactors"),
     "hybrid": ("hybrid", "Hybrid"),
+    "tag-knn": ("content_knn", "TagKNN"),
+    "genre-knn": ("content_knn", "GenreKNN"),
 }
 
 # The same for models that are made around another one, and so cannot be made from their name alone.
