@@ -48,8 +48,8 @@ class ALS(FactorModel):
     Item factors start as :math:`N(0, (\sigma / \sqrt d)^2)`. Small ones grow from sweep to sweep, those first that
     explain most, so that few sweeps from a small start are a regularisation of their own.
 
-    **With `features`** :math:`f_i` of items (from genres, tags or the genome; see `content_of`) an item's factors are
-    not pulled to 0 but to what its features say. The last term of the objective becomes
+    **With `features`** :math:`f_i` of items (from genres, tags, the genome or years; see `content_of`) an item's
+    factors are not pulled to 0 but to what its features say. The last term of the objective becomes
 
     .. math:: \lambda \sum_i n_i \left(\|q_i - W^\top f_i\|^2 + (b_i - w^\top f_i)^2\right)
               + \lambda_f \left(\|W\|^2 + \|w\|^2\right)
@@ -115,7 +115,7 @@ class ALS(FactorModel):
     n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over items and users", search=(5, 40))] = 15
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
     features: Annotated[
-        str | None, Range(help="what items' factors are pulled to: genres, tags, genome, joined by +; or all")
+        str | None, Range(help="what pulls items' factors: genres, tags, genome, years, joined by +; or all")
     ] = None
     feature_regularization: Annotated[float, Range(1e-9, help="λ_f, pulls what a feature says to 0")] = 10.0
 
@@ -176,17 +176,27 @@ class ALS(FactorModel):
         scale = counts if self.count_weighted else np.ones(len(counts))
         return (self.regularization * scale).astype(np.float32)
 
+    @property
+    def needs_catalog(self) -> bool:  # type: ignore[override]
+        """Whether features are asked for."""
+        return self.features is not None
+
     # ---- what items are about ----------------------------------------------------------------------
 
     def _prior(self, train: Interactions, catalog: Catalog | None, width: int | None = None) -> ContentPrior:
         if self.regularization == 0:
-            raise ParameterError("ALS: features take a regularization above 0, for that is how items are pulled to them")
+            raise ParameterError(
+                "ALS: features take a regularization above 0, for that is how items are pulled to them"
+            )
         features = content_of(train, catalog, self.features or ALL, "ALS")
         pulls = np.where(train.item_counts > 0, self._ridge(train.item_counts), np.float32(0))
         return ContentPrior(features, pulls, self.feature_regularization, width or self.n_factors + self.biases)
 
     def _keep(self, prior: ContentPrior) -> None:
-        self.feature_factors_, self.feature_names_ = prior.weights[:, : self.n_factors + self.biases].copy(), prior.names
+        self.feature_factors_, self.feature_names_ = (
+            prior.weights[:, : self.n_factors + self.biases].copy(),
+            prior.names,
+        )
 
     # ---- people ------------------------------------------------------------------------------------
 

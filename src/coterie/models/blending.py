@@ -111,7 +111,8 @@ def _moved(weights: Array, source: int, target: int, step: float) -> Array:
 
 def rating_weights(predicted: Array, actual: Array) -> Array:
     """Weights (n_parts,), none negative, that add up to 1, with the least squared error of the weighted mean of
-    predicted ratings (n, n_parts) (stacking; Breiman 1996). Rows with a NaN do not count; equal where there are none."""
+    predicted ratings (n, n_parts): stacking (Breiman 1996).
+    Rows with a NaN do not count; without rows all are equal."""
     from scipy.optimize import nnls
 
     n_parts = predicted.shape[1]

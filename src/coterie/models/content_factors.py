@@ -41,8 +41,9 @@ class ContentFactors(Recommender):
     :math:`\exp(-\|f - f'\|^2 / 2h^2)` around landmarks, the items with most ratings (kernel ridge regression where all
     items are landmarks). Features are a constant and, for each kind, a row of length 1.
 
-    All else is the wrapped model's: scores, lists, ratings, explanations, similar items and how strangers are folded in.
-    What an item has learnt from its ratings stays as it is. An item without ratings and without features has no score.
+    All else is the wrapped model's: scores, lists, ratings, explanations, similar items, and how strangers are folded
+    in. What an item has learnt from its ratings stays as it is. An item without ratings and without features has no
+    score.
 
     `update` is that of the wrapped model; then the map is fitted anew.
 
@@ -72,10 +73,13 @@ class ContentFactors(Recommender):
     """
 
     name: ClassVar[str] = "content-factors"
+    needs_catalog = True
     model: Annotated[str | Recommender, Range(help="the factor model, by name")] = "implicit-als"
-    features: Annotated[str, Range(help="what items are about: genres, tags, genome, joined by +; or all")] = "all"
+    features: Annotated[str, Range(help="what items are about: genres, tags, genome, years, joined by +; or all")] = (
+        "all"
+    )
     mapping: Annotated[Literal["ridge", "kernel"], Range(help="how factors follow from features")] = "ridge"
-    regularization: Annotated[float, Range(1e-9, help="λ, of the map", search=(0.1, 100), log=True)] = 5.0
+    regularization: Annotated[float, Range(1e-9, help="λ, of the map", search=(0.1, 100), log=True)] = 1.0
     width: Annotated[float, Range(1e-3, 100, help="h of the kernel", search=(0.2, 3), log=True)] = 1.0
     n_landmarks: Annotated[int, Range(1, 20_000, help="items that a kernel stands around")] = 1000
 
@@ -86,7 +90,10 @@ class ContentFactors(Recommender):
         """The model as it was given, or the one of that name."""
         from coterie.models.registry import model_class
 
-        model = model_class(self.model)() if isinstance(self.model, str) else self.model
+        try:
+            model = model_class(self.model)() if isinstance(self.model, str) else self.model
+        except ParameterError as error:
+            raise ParameterError(f"ContentFactors: model={self.model!r}: {error}") from None
         if not isinstance(model, FactorModel):
             raise ParameterError(
                 f"ContentFactors: model must be one of factors, such as implicit-als, als or bpr, not {self.model!r}"
@@ -104,11 +111,6 @@ class ContentFactors(Recommender):
     def predicts_ratings(self) -> bool:  # type: ignore[override]
         """Whether the wrapped model predicts ratings."""
         return self._of_plain("predicts_ratings")
-
-    @property
-    def learns_in_sweeps(self) -> bool:  # type: ignore[override]
-        """Whether the wrapped model learns in sweeps."""
-        return self._of_plain("learns_in_sweeps")
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         return self.model_._score(profiles, users)
@@ -145,39 +147,9 @@ class ContentFactors(Recommender):
     # ---- fitting -----------------------------------------------------------------------------------
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        content = content_of(train, catalog, self.features, "ContentFactors")  # first, because it refuses what cannot be
         model: Recommender = dataclasses.replace(self._plain)  # type: ignore[type-var]
-        training = self._training
-        try:
-            model.fit(
-                train, catalog, validation=training.validation, checkpoint=training.checkpoint, watch=self._watch()
-            )
-        except KeyboardInterrupt:
-            if not model.is_fitted:
-                raise
-            training.interrupted = True
-        self._map(model, train, content)
-
-    def _watch(self) -> Any:
-        """The caller's watcher, shown this model and not the one inside."""
-        training = self._training
-        outer = training.watch
-        if outer is None:
-            return None
-
-        def watch(done: int, total: int, so_far: Any) -> bool:
-            def made() -> Recommender:
-                other = copy(self)
-                for learned in vars(other).keys() - other.parameters().keys():
-                    delattr(other, learned)
-                other.train_, other.catalog_ = training.train, training.catalog
-                content = content_of(other.train_, other.catalog_, other.features, "ContentFactors")
-                other._map(so_far(), other.train_, content)
-                return other
-
-            return bool(outer(done, total, made))
-
-        return watch
+        content = content_of(train, catalog, self.features, "ContentFactors")  # first, for it refuses what cannot be
+        self._map(model.fit(train, catalog), train, content)
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
         content = content_of(merged, self.catalog_, self.features, "ContentFactors")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
+import polars as pl
 
 from coterie.content.features import ItemFeatures, Source, item_features
 from coterie.data.catalog import Catalog
@@ -22,8 +23,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 #: The feature that every item has of which anything is known: what it maps to is the mean.
 CONSTANT = "(any)"
 ALL = "all"
+YEARS = "years"
 # What "all" stands for, in this order, as far as the catalog has it.
-_KINDS: tuple[Source, ...] = ("genres", "tags", "genome")
+_KINDS = ("genres", "tags", "genome", YEARS)
+# Years from one column to the next, and how far a year reaches.
+_YEARS_APART = 5
 # A tag of a single item tells nothing of another one.
 _MIN_ITEMS = 2
 # What is added to the diagonal of a kernel's equations, as a share of its mean.
@@ -32,7 +36,7 @@ _REMEDY = 'choose features="genres", which are few'
 
 
 def content_of(train: Interactions, catalog: Catalog | None, features: str, who: str) -> ItemFeatures:
-    """What maps start from: a constant, and for each kind of features rows of length 1, side by side.
+    r"""What maps start from: a constant, and for each kind of features rows of length 1, side by side.
 
     Rows have length 1 so that how *often* an item was tagged does not count: that would tell how popular it is, and of
     an item that nobody has rated nobody knows.
@@ -40,8 +44,9 @@ def content_of(train: Interactions, catalog: Catalog | None, features: str, who:
     Parameters
     ----------
     features : str
-        Kinds joined by +, as in ``"genres+tags"``; or ``"all"``: genres, tags and the genome, what of these there is.
-        Tags of a single item are left out.
+        Kinds joined by +, as in ``"genres+years"``; or ``"all"``: genres, tags, the genome and years, what of these
+        there is. Tags of a single item are left out. Years have a column for every fifth year c from the first on, with
+        :math:`\exp(-(y - c)^2 / (2 \cdot 5^2))` for the year y, so that years near each other are alike.
     who : str
         Whose errors these are.
 
@@ -59,19 +64,19 @@ def content_of(train: Interactions, catalog: Catalog | None, features: str, who:
     """
     import scipy.sparse as sp
 
-    known = get_args(Source)
+    known = (*get_args(Source), YEARS)
     kinds = [kind.strip() for kind in features.split("+")]
     if kinds == [ALL]:
         kinds = _there(catalog)
         if not kinds:
-            raise DataError(f"{who} needs a catalog with genres, tags or a tag genome; pass fit(train, catalog)")
+            raise DataError(f"{who} needs a catalog with genres, tags, a tag genome or years; pass fit(train, catalog)")
     for kind in kinds:
         if kind not in known or kinds.count(kind) > 1:
             raise ParameterError(
                 f"{who}: features must be {ALL!r}, or some of {', '.join(known)} joined by +, each once, "
                 f"not {features!r}"
             )
-    made = [item_features(catalog, train.items, kind, _MIN_ITEMS if kind == "tags" else 1) for kind in kinds]
+    made = [_features(train, catalog, kind) for kind in kinds]
     has = np.any([part.known for part in made], axis=0) if made else np.zeros(train.n_items, bool)
     constant = sp.csr_matrix(has.astype(np.float32)[:, None])
     matrix = sp.hstack([constant, *(sp.csr_matrix(part.unit_rows()) for part in made)], format="csr", dtype=np.float32)
@@ -89,8 +94,25 @@ def _there(catalog: Catalog | None) -> list[str]:
         "genres": bool(catalog.genres),
         "tags": catalog.tags is not None and not catalog.tags.is_empty(),
         "genome": catalog.genome is not None,
+        YEARS: catalog.items["year"].count() > 0,
     }
     return [kind for kind in _KINDS if there[kind]]
+
+
+def _features(train: Interactions, catalog: Catalog | None, kind: str) -> ItemFeatures:
+    if kind != YEARS:
+        return item_features(catalog, train.items, cast(Source, kind), _MIN_ITEMS if kind == "tags" else 1)
+    if catalog is None or not catalog.items["year"].count():
+        raise DataError("features from years need a catalog with years; leave years out, or load data that has them")
+    rows = catalog.vocabulary.indices(train.items.ids, missing="skip")
+    years = catalog.items["year"].cast(pl.Float64).to_numpy()
+    own = np.where(rows >= 0, years[rows], np.nan)
+    columns = np.arange(
+        np.nanmin(years), np.nanmax(years) + 1, _YEARS_APART
+    )  # of the catalog, whatever items  # of the catalog: the same for any items
+    matrix = np.exp(-(((own[:, None] - columns) / _YEARS_APART) ** 2) / 2)
+    names = tuple(f"about {int(year)}" for year in columns)
+    return ItemFeatures(names, np.nan_to_num(matrix).astype(np.float32), YEARS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,7 +49,7 @@ class ContentPrior:
 
     @property
     def expected(self) -> Array:
-        """:math:`W^\\top f_i` in the rows, float32 (n_items, width); 0 for an item without features."""
+        r""":math:`W^\top f_i` in the rows, float32 (n_items, width); 0 for an item without features."""
         return np.asarray(self._matrix @ self.weights, np.float32)
 
     @property
@@ -63,7 +63,8 @@ class ContentPrior:
 
 
 def residuals(rows: Rows, expected: Array, others: Array) -> Array:
-    """Values less what is expected of them, float32 (nnz,): ``values[a] - expected[row of a] @ others[column of a]``."""
+    """Values less what is expected of them, float32 (nnz,): the product of `expected` of the entry's row and `others`
+    of its column."""
     rest = np.empty(len(rows.values), np.float32)
     owners = np.repeat(np.arange(len(expected), dtype=np.int32), np.diff(rows.indptr))
     for start in range(0, len(rest), _BLOCK):

@@ -85,7 +85,7 @@ class Hybrid(Recommender):
 
     name: ClassVar[str] = "hybrid"
     parts: Annotated[str | Sequence[Any], Range(help="the models: names joined by +, or models in a list")] = (
-        "ease+content-factors"
+        "item-knn+content-factors"
     )
     combine: Annotated[Literal["weighted", "switching"], Range(help="how one score is made of several")] = "weighted"
     scale: Annotated[Literal["standard", "rank"], Range(help="how scores are made comparable")] = "standard"
@@ -125,6 +125,11 @@ class Hybrid(Recommender):
             return [bool(getattr(part, name)) for part in vars(self).get("parts_", None) or self._plain()]
         except ParameterError:
             return []
+
+    @property
+    def needs_catalog(self) -> bool:  # type: ignore[override]
+        """Whether a part needs to know what items are about."""
+        return any(self._of_parts("needs_catalog"))
 
     @property
     def predicts_ratings(self) -> bool:  # type: ignore[override]

@@ -58,7 +58,9 @@ def _by_item(pieces: Sequence[Piece], tables: Sequence[pl.DataFrame]) -> pl.Data
     rows = [
         parts.select(
             pl.col("item_index").cast(pl.Int64),
-            pl.col("rating").cast(pl.Float32) if "rating" in parts.columns else pl.lit(None, pl.Float32).alias("rating"),
+            pl.col("rating").cast(pl.Float32)
+            if "rating" in parts.columns
+            else pl.lit(None, pl.Float32).alias("rating"),
             pl.lit(piece.label).alias("part"),
             pl.col("contribution").cast(pl.Float64) * piece.factor,
         )

@@ -36,8 +36,8 @@ class Weights(NamedTuple):
 def fit_weights(
     parts: Sequence[Recommender], train: Interactions, catalog: Catalog | None, share: float, scale: Scale, seed: int
 ) -> Weights:
-    """Hold back a share of the ratings and all ratings of a share of the items, fit copies of the parts to the rest, and
-    find the weights that would have been best. Where nothing was held back of a kind, its weights are equal."""
+    """Hold back a share of the ratings and all ratings of a share of the items, fit copies of the parts to the rest,
+    and find the weights that would have been best. Where nothing was held back of a kind, its weights are equal."""
     equal = np.full(len(parts), 1 / len(parts))
     rates = np.array([part.predicts_ratings for part in parts])
     equal_ratings = rates / max(1, rates.sum())

@@ -61,7 +61,7 @@ class Parameter:
     @property
     def annotation(self) -> Any:
         """The type without its range, as a signature shows it."""
-        plain: Any = Union[(self.type, *self.others)] if self.choices is None else Literal[self.choices]  # noqa: UP007
+        plain: Any = Union[(self.type, *self.others)] if self.choices is None else Literal[self.choices]
         return plain | None if self.optional else plain
 
     def described(self) -> str:

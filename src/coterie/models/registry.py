@@ -93,10 +93,12 @@ def _made(stored: StoredModel, where: str, around: Mapping[str, Any] = {}) -> Re
             f"upgrade coterie. There are {', '.join(MODELS | WRAPPERS)}"
         )
 
+    state = {name: around[name] if value is SHARED else value for name, value in stored.state.items()}
+
     def value_of(value: Any) -> Any:
         if type(value) in (tuple, list):
             return type(value)(map(value_of, value))
-        return _made(value, where, stored.state) if isinstance(value, StoredModel) else value
+        return _made(value, where, state) if isinstance(value, StoredModel) else value
 
     cls = _class(stored.name)
     known, parameters = cls.parameters(), {name: value_of(value) for name, value in stored.parameters.items()}
@@ -108,6 +110,6 @@ def _made(stored: StoredModel, where: str, around: Mapping[str, Any] = {}) -> Re
         except ParameterError as error:
             raise ArtifactError(f"{where} does not fit this version: {error}; upgrade coterie") from error
     model = cls(**parameters)
-    for name, value in stored.state.items():
-        setattr(model, name, around[name] if value is SHARED else value_of(value))
+    for name, value in state.items():
+        setattr(model, name, value_of(value))
     return model
