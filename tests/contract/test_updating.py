@@ -14,7 +14,6 @@ from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import CapabilityError, DataError, NotFittedError
 from coterie.models.base import Recommender
-from coterie.models.registry import model_class
 from tests.contract.cases import (
     CASES,
     Case,

@@ -117,7 +117,7 @@ class ALS(FactorModel):
     features: Annotated[
         str | None, Range(help="what pulls items' factors: genres, tags, genome, years, joined by +; or all")
     ] = None
-    feature_regularization: Annotated[float, Range(1e-9, help="λ_f, pulls what a feature says to 0")] = 10.0
+    feature_regularization: Annotated[float, Range(1e-9, help="λ_f, pulls what a feature says to 0")] = 30.0
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         d, width = self.n_factors, padded(self.n_factors + self.biases)

@@ -161,7 +161,7 @@ class ContentFactors(Recommender):
     def _map(self, model: Recommender, train: Interactions, content: ItemFeatures) -> None:
         """Fit the map to the items that ratings have taught the model, and give the others their factors."""
         assert isinstance(model, FactorModel)
-        targets, taught = self._targets(model), model.item_factors_.any(axis=1)
+        targets, taught = self._targets(model), model._known_items
         weights = np.where(taught, support(train), 0).astype(np.float64)
         self.mapped_ = (train.item_counts == 0) & content.known & bool(weights.any())
         if self.mapping == "ridge":
@@ -192,4 +192,8 @@ class ContentFactors(Recommender):
             biases = np.array(model.item_biases_)
             biases[items] = values[:, d]
             model.item_biases_ = biases
+        if hasattr(model, "rated_"):  # how `SVD` tells which items have factors, for its own may all be 0
+            known = np.array(model.rated_)
+            known[items] = values.any(axis=1)
+            model.rated_ = known
         model._forget_derived()
