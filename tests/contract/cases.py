@@ -70,8 +70,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "genre-knn": [{"adjusted": True, "shrinkage": 1.0}, {"ranking": "rating", "aggregation": "zscore"}],
     "content-factors": [
-        {"model": "als", "features": "genres+tags"},
-        {"model": "svd", "mapping": "kernel", "features": "genres+years", "n_landmarks": 9},
+        {"base": "als", "features": "genres+tags"},
+        {"base": "svd", "mapping": "kernel", "features": "genres+years", "n_landmarks": 9},
     ],
     "hybrid": [
         {"parts": "als+genre-knn+svd++", "scale": "rank"},

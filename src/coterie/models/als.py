@@ -134,7 +134,7 @@ class ALS(FactorModel):
 
         keep = {"users": users, "items": items} | ({} if prior is None else {"features": prior.weights})
         for sweep in self._sweeps(self.n_iterations, keep=keep, predict=predict):
-            self._solve(train, "items", users, mean, items, prior and prior.expected)
+            self._solve(train, "items", users, mean, items, None if prior is None else prior.expected)
             if prior is not None:
                 prior.learn(items)
             done = self._solve(train, "users", items, mean, users)

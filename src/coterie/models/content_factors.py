@@ -74,7 +74,7 @@ class ContentFactors(Recommender):
 
     name: ClassVar[str] = "content-factors"
     needs_catalog = True
-    model: Annotated[str | Recommender, Range(help="the factor model, by name")] = "implicit-als"
+    base: Annotated[str | Recommender, Range(help="the factor model, by name")] = "implicit-als"
     features: Annotated[str, Range(help="what items are about: genres, tags, genome, years, joined by +; or all")] = (
         "all"
     )
@@ -91,12 +91,12 @@ class ContentFactors(Recommender):
         from coterie.models.registry import model_class
 
         try:
-            model = model_class(self.model)() if isinstance(self.model, str) else self.model
+            model = model_class(self.base)() if isinstance(self.base, str) else self.base
         except ParameterError as error:
-            raise ParameterError(f"ContentFactors: model={self.model!r}: {error}") from None
+            raise ParameterError(f"ContentFactors: base={self.base!r}: {error}") from None
         if not isinstance(model, FactorModel):
             raise ParameterError(
-                f"ContentFactors: model must be one of factors, such as implicit-als, als or bpr, not {self.model!r}"
+                f"ContentFactors: base must be one of factors, such as implicit-als, als or bpr, not {self.base!r}"
             )
         return model
 
@@ -165,9 +165,9 @@ class ContentFactors(Recommender):
         weights = np.where(taught, support(train), 0).astype(np.float64)
         self.mapped_ = (train.item_counts == 0) & content.known & bool(weights.any())
         if self.mapping == "ridge":
-            self.feature_factors_ = Ridge(content.matrix, weights, self.regularization).solve(targets)
+            self.feature_factors_: Array | None = Ridge(content.matrix, weights, self.regularization).solve(targets)
             self.feature_names_ = content.names
-            found = content.matrix[self.mapped_] @ self.feature_factors_
+            found = np.asarray(content.matrix[self.mapped_] @ self.feature_factors_)
         else:
             wanted = np.flatnonzero(self.mapped_)
             settings = self.regularization, self.width, self.n_landmarks

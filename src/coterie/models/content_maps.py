@@ -149,7 +149,8 @@ class Ridge:
         import scipy.sparse as sp
 
         roots = np.sqrt(np.asarray(self.weights, np.float64)[self._rows])
-        return (sp.diags(roots) @ self.features[self._rows].astype(np.float64)).tocsr()
+        scaled: sp.csr_matrix = (sp.diags(roots) @ self.features[self._rows].astype(np.float64)).tocsr()
+        return scaled
 
     @property
     def _dual(self) -> bool:

@@ -187,7 +187,7 @@ class Hybrid(Recommender):
                 f"Hybrid: weights must be {len(plain)} numbers, one a part, none below 0 and one above, "
                 f"not {self.weights!r}"
             )
-        return weights / weights.sum()
+        return np.asarray(weights / weights.sum())
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
         try:

@@ -51,7 +51,7 @@ class Parameter:
     choices: tuple[Any, ...] | None
     optional: bool
     range: Range
-    others: tuple[type, ...] = ()
+    others: tuple[Any, ...] = ()
 
     @property
     def required(self) -> bool:
