@@ -236,7 +236,14 @@ def test_held_out_items_are_ranked_better_than_by_chance_and_rated_better_than_b
     cold: tuple[ct.Dataset, Any],
 ) -> None:
     dataset, parts = cold
-    models = ["random", "popularity", "genre-knn", ct.ContentFactors(), ct.ALS(), ct.ALS(features="all", feature_regularization=100.0)]
+    models = [
+        "random",
+        "popularity",
+        "genre-knn",
+        ct.ContentFactors(),
+        ct.ALS(),
+        ct.ALS(features="all", feature_regularization=100.0),
+    ]
     board = ct.compare(dataset, models, split=parts, metrics=["ndcg@10", "rmse"], progress=False)
     found = {row.model: row.estimates for row in board.rows}
     lists = {name: e["ndcg@10"].value for name, e in found.items()}
