@@ -213,6 +213,12 @@ def test_a_reason_names_what_speaks_most_for_the_item() -> None:
 # ---- html ----------------------------------------------------------------------------------------------
 
 
+def test_where_neither_items_nor_people_speak_the_model_says_it_itself() -> None:
+    effects = pl.DataFrame({"effect": ["the person", "the item"], "contribution": [0.5, 0.25]})
+    explanation = Explanation(1, 50, 4.25, 3.5, effects, "3.5 on average, and 0.75 more")
+    assert reason(explanation) == "3.5 on average, and 0.75 more"
+
+
 def test_text_is_escaped_and_markup_is_kept() -> None:
     assert tag("p", "a < b & c", tag("em", '"')) == "<p>a &lt; b &amp; c<em>&quot;</em></p>"
     assert (

@@ -15,9 +15,9 @@ def reason(explanation: Explanation, most: int = 2) -> str:
     One more than `most` is named instead of counted.
     """
     speaking = explanation.contributions.filter(pl.col("contribution") > 0).sort("contribution", descending=True)
-    if not len(speaking):
-        return explanation.summary
     by_items = "item" in speaking.columns
+    if not len(speaking) or not (by_items or "user" in speaking.columns):  # effects and parts of models are no reasons
+        return explanation.summary
     named = most + 1 if len(speaking) == most + 1 else most
     words = [_rated(part) if by_items else _neighbor(part) for part in speaking.head(named).iter_rows(named=True)]
     if more := len(speaking) - len(words):
