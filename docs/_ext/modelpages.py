@@ -85,11 +85,17 @@ def origin(board: dict[str, Any]) -> str:
         if quiet(board)
         else f"Times are left out: other work kept the machine busy (a load of {board['load']:.0f})."
     )
+    by_day: dict[str, list[str]] = {}
+    for name, day in board["added"].items():
+        by_day.setdefault(day, []).append(f"`{name}`")
+    later = "".join(
+        f" Added on {day}, on the same split beside the leader alone: {', '.join(names)}." for day, names in by_day.items()
+    )
     return (
         f"`{board['command']}`, run on {board['made']}: {split['description']}, {split['train_ratings']:,} ratings to "
         f"learn from, {split['test_ratings']:,} to be judged by; lists judged for {board['judged_users']:,} people, "
         f"among all items, relevant from {board['relevant_from']:g}. Every model with its defaults "
-        f"({board['machine']}; {versions}). {about_times}"
+        f"({board['machine']}; {versions}). {about_times}{later}"
     )
 
 
