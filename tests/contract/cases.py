@@ -18,7 +18,9 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.models.base import Recommender
+from coterie.models.content_factors import ContentFactors
 from coterie.models.factors import FactorModel
+from coterie.models.hybrid import Hybrid
 from coterie.models.registry import MODELS, model_class
 
 _NEIGHBORS: list[dict[str, Any]] = [
@@ -57,7 +59,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"solver": "multiplicative", "n_factors": 3},
         {"reading": "zeros", "regularization": 0.0},
     ],
-    "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
+    "als": [
+        {"biases": False, "n_factors": 3},
+        {"features": "genres+tags", "n_factors": 4},
+        {"count_weighted": False, "regularization": 2.0, "n_factors": 40},
+    ],
     "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "biased-mf": [{"n_factors": 3, "regularization": 0.5}],
     "bpr": [{"negatives": "uniform", "n_factors": 5}, {"biases": False, "n_epochs": 5}],
@@ -68,6 +74,15 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"aggregation": "weighted", "min_neighbors": 3},
     ],
     "genre-knn": [{"adjusted": True, "shrinkage": 1.0}, {"ranking": "rating", "aggregation": "zscore"}],
+    "content-factors": [
+        {"base": "als", "features": "genres+tags"},
+        {"base": "svd", "mapping": "kernel", "features": "genres+years", "n_landmarks": 9},
+    ],
+    "hybrid": [
+        {"parts": "als+genre-knn+svd++", "scale": "rank"},
+        {"parts": "user-knn+slope-one+popularity", "combine": "switching", "min_ratings": 12},
+        {"parts": "als+tag-knn", "weights": "1+3"},
+    ],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],
 }
 
@@ -182,7 +197,7 @@ def fitted(case: Case, text: bool = False) -> Recommender:
 
 def by_products(case: Case) -> bool:
     """Whether scores are matrix products, whose last digits depend on how much is multiplied together."""
-    return issubclass(model_class(case[0]), FactorModel)
+    return issubclass(model_class(case[0]), (FactorModel, ContentFactors, Hybrid))
 
 
 def assert_same(case: Case, found: Any, expected: Any) -> None:

@@ -14,7 +14,6 @@ from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import CapabilityError, DataError, NotFittedError
 from coterie.models.base import Recommender
-from coterie.models.registry import model_class
 from tests.contract.cases import (
     CASES,
     KNOWN_BY_MORE,
@@ -102,7 +101,7 @@ def test_everybody_is_answered_from_the_new_ratings(case: Case) -> None:
 
 
 @pytest.mark.parametrize("new", [new_users, new_ratings, new_items])
-@pytest.mark.parametrize("case", [case for case in CASES if model_class(case[0]).update_equals_refit], ids=label)
+@pytest.mark.parametrize("case", [case for case in CASES if make(case).update_equals_refit], ids=label)
 def test_an_update_that_claims_so_is_a_fit(case: Case, new: Any) -> None:
     model, again = updated(case, new()), make(case).fit(world().merge(new()), catalog())
     assert model.train_.fingerprint == again.train_.fingerprint

@@ -31,7 +31,7 @@ from coterie.evaluation.splits.by_rating import Which
 from tests.evaluation.made import make, ratings, triples
 
 SINGLE = ["time", "time:0.4", "random", "random:0.5", "leave-1-out", "leave-last-2-out", "each-user", "each-user:0.5",
-          "each-user-latest:0.3", "users", "users:0.5", "cold-items", "cold-items:0.3"]  # fmt: skip
+          "each-user-latest:0.3", "users", "users:0.5", "cold-items", "cold-items:0.3", "new-items"]  # fmt: skip
 
 
 def parts_of(made: Split) -> list[Interactions]:
@@ -295,6 +295,26 @@ def test_cold_items_have_nothing_in_training(x: Interactions, share: float) -> N
     assert parts.description == f"all ratings of {held} items held out (seed 4)"
     assert np.count_nonzero(parts.train.item_counts) == x.n_items - held
     assert parts.dropped["test ratings of those items"] == parts.test.nnz
+
+
+def test_new_items_are_cold_items_with_lists_of_these_alone() -> None:
+    x = make([(u, i, 3.0, 0) for u in range(6) for i in range(10)])
+    cold, new = split(x, "cold-items:0.3", 5), split(x, "new-items:0.3", 5)
+    assert new.test.fingerprint == cold.test.fingerprint and new.train.fingerprint == cold.train.fingerprint
+    assert cold.candidates is None and new.candidates is not None
+    assert new.candidates.tolist() == (new.test.item_counts > 0).tolist()
+    assert new.description == "all ratings of 3 items held out, lists made of these (seed 5)"
+    with pytest.raises(ParameterError, match="candidates must be 'all' or 'cold', not 'warm'"):
+        split_items(x, candidates="warm")  # type: ignore[arg-type]
+
+
+def test_candidates_have_all_that_is_tested() -> None:
+    x = make([(u, i, 3.0, 0) for u in range(6) for i in range(4)])
+    train, test = (x.select(keep, keep_vocabularies=True) for keep in (x.indices < 2, x.indices >= 2))
+    with pytest.raises(DataError, match="6 test ratings are of items that are no candidates, the first of user 0"):
+        Split.of(train, test, candidates=np.array([True, True, True, False]))
+    with pytest.raises(DataError, match=r"each of 4 items whether lists may have it \(bool\), not int64 \(2,\)"):
+        Split.of(train, test, candidates=np.array([2, 3]))
 
 
 def test_nothing_to_learn_from_is_an_error() -> None:

@@ -155,15 +155,19 @@ class Questions:
         ones and `sampled` others, drawn from what the user has rated neither in the profile nor in the test."""
         assert self.sampled is not None
         own = [rows_of(part, np.array([user])).indices for part in (self.split.profiles, self.split.test)]
-        others = np.setdiff1d(np.arange(self.split.test.n_items), np.concatenate(own), assume_unique=True)
+        among = self.split.candidates
+        listed = np.arange(self.split.test.n_items) if among is None else np.flatnonzero(among)
+        others = np.setdiff1d(listed, np.concatenate(own), assume_unique=True)
         generator = np.random.default_rng([self.random_state, user])
         drawn = generator.choice(others, min(self.sampled, len(others)), replace=False)
         return np.sort(np.concatenate([rows_of(self.relevant, np.array([user])).indices, drawn]))
 
 
-def rows_of(x: Interactions, users: Array) -> Rows:
-    """The rows of some users as compressed rows of their own."""
+def rows_of(x: Interactions, users: Array, items: Array | None = None) -> Rows:
+    """The rows of some users, with the columns of some items (a mask), as compressed rows of their own."""
     matrix = x.to_scipy()[users]
+    if items is not None:
+        matrix = matrix[:, np.flatnonzero(items)]
     return Rows(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
 
 
@@ -236,7 +240,7 @@ def _lists(model: Recommender, questions: Questions, tick: Callable[[], None]) -
         elif questions.sampled:
             found = _best_candidates(model.score(profiles, users), questions, block)
         else:
-            found = model.rank(profiles, questions.k, users)[0]
+            found = model.rank(profiles, questions.k, users, allowed=questions.split.candidates)[0]
         items[start : start + len(block), : found.shape[1]] = found
         start += len(block)
         tick()
@@ -272,8 +276,13 @@ def _pair_shares(model: Recommender, questions: Questions, tick: Callable[[], No
     shares = []
     for block in questions.blocks(_BLOCK_SCORED):
         profiles, users = questions.asked(block)
-        relevant, seen = rows_of(questions.relevant, block), rows_of(questions.split.profiles, block)
-        shares.append(pair_shares(model.score(profiles, users), relevant[:2], seen[:2]))
+        relevant, seen = (
+            rows_of(x, block, questions.split.candidates) for x in (questions.relevant, questions.split.profiles)
+        )
+        scores = model.score(profiles, users)
+        if questions.split.candidates is not None:
+            scores = scores[:, questions.split.candidates]
+        shares.append(pair_shares(scores, relevant[:2], seen[:2]))
         tick()
     return np.concatenate(shares)
 

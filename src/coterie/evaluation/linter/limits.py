@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.evaluation.evaluate import Answers, Questions
+from coterie.evaluation.evaluate import Answers, Questions, rows_of
 from coterie.evaluation.linter.finding import Finding, Severity, alike, chosen, counted, listed, share
 from coterie.evaluation.splits.base import (
     ITEMS_UNSEEN,
@@ -198,7 +198,10 @@ def short_lists(questions: Questions, answers: Mapping[str, Answers]) -> Iterato
 def _possible_lengths(questions: Questions) -> Array:
     """How long each judged user's list could be, int64 (n,)."""
     split, users = questions.split, questions.users
-    left: Array = split.test.n_items - split.profiles.user_counts[users]
+    if split.candidates is None:
+        left: Array = split.test.n_items - split.profiles.user_counts[users]
+    else:
+        left = split.candidates.sum() - np.diff(rows_of(split.profiles, users, split.candidates).indptr)
     if questions.sampled:
         others = left - split.test.user_counts[users]
         left = questions.relevant.user_counts[users] + np.minimum(others, questions.sampled)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -48,6 +48,8 @@ class Split:
         are told of them when they are asked. None: the tested users are known from `train`.
     timed : bool
         Whether all test ratings are meant to be later than all training ratings.
+    candidates : bool (n_items,) or None
+        The items that lists are made of; None: all.
 
     Made by `of`, `of_parts` and the functions of this room, all of that holds. Made by hand, it may not: the linter
     (`coterie.evaluation.lint`) looks.
@@ -59,6 +61,7 @@ class Split:
     dropped: Mapping[str, int]
     given: Interactions | None = None
     timed: bool = False
+    candidates: Array | None = field(default=None, repr=False)
 
     @property
     def profiles(self) -> Interactions:
@@ -96,6 +99,7 @@ class Split:
         dropped: Mapping[str, int] = {},
         given: Interactions | None = None,
         timed: bool = False,
+        candidates: Array | None = None,
     ) -> Split:
         """A split from its parts: checked, and without test users of whom nothing is known (they are counted).
 
@@ -105,7 +109,7 @@ class Split:
         ------
         DataError
             The parts have different ids, share a (user, item) pair, or one of them is empty; or somebody in `given`
-            has training ratings.
+            has training ratings; or a test rating is of an item that is no candidate.
         """
         _check_parts(train, test, given)
         profiles = train if given is None else given
@@ -132,7 +136,9 @@ class Split:
                     remedy = f"a test needs people who have {told} ratings too"
                     remedy += ', and split="users" makes one of strangers' if given is None else ""
                 raise DataError(f"the split ({description}) leaves no {name} ratings{account}; {remedy}")
-        return cls(train, test, description, counted, given, timed)
+        if candidates is not None:
+            candidates = _checked_candidates(candidates, test)
+        return cls(train, test, description, counted, given, timed, candidates)
 
     @classmethod
     def of_parts(
@@ -188,10 +194,13 @@ class Split:
         return "\n".join(lines + [f"  {in_words(n, what)}" for what, n in self.dropped.items()])
 
 
-def cut(x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False) -> Split:
+def cut(
+    x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False,
+    candidates: Array | None = None,
+) -> Split:  # fmt: skip
     """The split that tests on the ratings where `held` (bool (nnz,)) is true."""
     train, test = x.select(~held, keep_vocabularies=True), x.select(held, keep_vocabularies=True)
-    return Split.of(train, test, description, dropped, timed=timed)
+    return Split.of(train, test, description, dropped, timed=timed, candidates=candidates)
 
 
 def check_share(share: float, name: str = "test_share", example: str = "0.2 tests on a fifth") -> None:
@@ -248,6 +257,23 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
             f"{len(known):,} users have both given and training ratings, the first of them user "
             f"{given.users.ids[known[:1]].tolist()[0]!r}; the users of given must be strangers to training"
         )
+
+
+def _checked_candidates(candidates: Array, test: Interactions) -> Array:
+    """A mask of items that has all tested ones."""
+    mask = np.asarray(candidates)
+    if mask.dtype != bool or mask.shape != (test.n_items,):
+        raise DataError(
+            f"candidates must say of each of {test.n_items:,} items whether lists may have it (bool), "
+            f"not {mask.dtype} {mask.shape}"
+        )
+    outside = np.flatnonzero(~mask[test.indices])
+    if len(outside):
+        raise DataError(
+            f"{len(outside):,} test ratings are of items that are no candidates, the first of "
+            f"{pair_in_words(test, outside[0])}; make every tested item a candidate"
+        )
+    return mask
 
 
 def _renumbered(x: Interactions, users: Vocabulary, items: Vocabulary, rows: Array, columns: Array) -> Interactions:
