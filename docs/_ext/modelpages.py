@@ -94,7 +94,8 @@ def origin(board: dict[str, Any]) -> str:
     for name, day in board["added"].items():
         by_day.setdefault(day, []).append(f"`{name}`")
     later = "".join(
-        f" Added on {day}, on the same split beside the leader alone: {', '.join(names)}." for day, names in by_day.items()
+        f" Added on {day}, on the same split beside the leader alone: {', '.join(names)}."
+        for day, names in by_day.items()
     )
     return (
         f"`{board['command']}`, run on {board['made']}: {split['description']}, {split['train_ratings']:,} ratings to "
