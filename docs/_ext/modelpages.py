@@ -48,7 +48,7 @@ def cells(rank: int, row: dict[str, Any], times: bool, bold: bool = False) -> li
     """A line of the table."""
     link = f"[`{row['model']}`](/models/{page_of(row['model'])}.md)"
     if row["error"] is not None:
-        return [str(rank), link, f"failed: {row['error']}", *[""] * (len(_HEAD) - 3)]
+        return [str(rank), link, "failed", *[""] * (len(_HEAD) - 3 + (len(_TIMES) if times else 0))]
     found = row["metrics"]
     first = found["ndcg@10"]
 
@@ -71,6 +71,11 @@ def markdown(rows: list[list[str]], times: bool) -> str:
     return "\n".join([*head, *("| " + " | ".join(row) + " |" for row in rows)])
 
 
+def failure(row: dict[str, Any]) -> str:
+    """Why there are no figures, in a sentence."""
+    return f"`{row['model']}` cannot be judged on the sample: {row['error'].partition(': ')[2].rstrip('.')}."
+
+
 def quiet(board: dict[str, Any]) -> bool:
     """Whether the machine had nothing else to do, so that times mean something."""
     return bool(board["load"] < _BUSY)
@@ -85,11 +90,18 @@ def origin(board: dict[str, Any]) -> str:
         if quiet(board)
         else f"Times are left out: other work kept the machine busy (a load of {board['load']:.0f})."
     )
+    by_day: dict[str, list[str]] = {}
+    for name, day in board["added"].items():
+        by_day.setdefault(day, []).append(f"`{name}`")
+    later = "".join(
+        f" Added on {day}, on the same split beside the leader alone: {', '.join(names)}."
+        for day, names in by_day.items()
+    )
     return (
         f"`{board['command']}`, run on {board['made']}: {split['description']}, {split['train_ratings']:,} ratings to "
         f"learn from, {split['test_ratings']:,} to be judged by; lists judged for {board['judged_users']:,} people, "
         f"among all items, relevant from {board['relevant_from']:g}. Every model with its defaults "
-        f"({board['machine']}; {versions}). {about_times}"
+        f"({board['machine']}; {versions}). {about_times}{later}"
     )
 
 
@@ -116,7 +128,8 @@ class Whole(_Board):
         rows = [cells(rank, row, times) for rank, row in enumerate(board["rows"], 1)]
         missing = [name for name in MODELS if name not in {row["model"] for row in board["rows"]}]
         later = "" if not missing else f"\n\nNot in it, because newer: {', '.join(f'`{name}`' for name in missing)}."
-        return self.shown(f"{markdown(rows, times)}\n\n{origin(board)}{later}")
+        failed = "".join(f"\n\n{failure(row)}" for row in board["rows"] if row["error"] is not None)
+        return self.shown(f"{markdown(rows, times)}{failed}\n\n{origin(board)}{later}")
 
 
 class Line(_Board):
@@ -135,7 +148,7 @@ class Line(_Board):
             return self.shown(f"`{name}` {NOT_THERE}.")
         rank, row = own
         if row["error"] is not None:
-            return self.shown(f"On the sample `{name}` fails: {row['error']} [All models](/models/leaderboard.md).")
+            return self.shown(f"{failure(row)} [All models](/models/leaderboard.md).")
         times = quiet(board)
         beside = [] if rank == 1 else [cells(*ranked[0], times)]
         verdict = f"`{name}` is number {rank} of {len(ranked)} and {row['verdict']} by NDCG@10."

@@ -107,5 +107,16 @@ def test_every_public_name_is_in_the_reference(name: str) -> None:
     )
 
 
+@pytest.mark.parametrize("room", [name for name in coterie.__all__ if hasattr(getattr(coterie, name), "__path__")])
+def test_every_name_of_a_room_is_in_the_reference(room: str) -> None:
+    """Either by itself or by an `automodule` with members, which shows what `dir` knows."""
+    text, module = reference(), getattr(coterie, room)
+    whole = re.search(rf"\.\. automodule:: coterie\.{room}\n   :members:\n(   :exclude-members: (.+)\n)?", text)
+    for name in module.__all__:
+        alone = rf"\.\. auto(class|function|module):: coterie\.({room}\.)?{name}\s"
+        with_all = whole and name in dir(module) and name not in re.split(r",\s*", whole[2] or "")
+        assert with_all or re.search(alone, text) or name.isupper(), f"coterie.{room}.{name} is not in docs/reference"
+
+
 def test_wrappers_are_in_the_reference() -> None:
     assert all(f"coterie.{cls}\n" in reference() for _, cls in WRAPPERS.values())
