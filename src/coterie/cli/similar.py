@@ -180,12 +180,17 @@ def _changes(found: Lesson) -> Any:
     return made
 
 
-def _lines(measure: MeasureLesson) -> list[str]:
-    """A measure in words and numbers."""
+def _lines(measure: MeasureLesson) -> list[RenderableType]:
+    """A measure in words and numbers; what is too long for a line goes on below its beginning."""
+    from rich.padding import Padding
+
     from coterie.lessons import showing
 
-    guideline = f"\n[bold]{measure.name}[/bold]: {cell(measure.guideline)}"
-    return [guideline, *(cell(line) for line in showing.measure_lines(measure))]
+    lines: list[RenderableType] = [f"\n[bold]{measure.name}[/bold]: {cell(measure.guideline)}"]
+    for line in showing.measure_lines(measure):
+        text = line.lstrip()
+        lines.append(Padding(cell(text), (0, 0, 0, len(line) - len(text)), expand=False))
+    return lines
 
 
 def _called(dataset: Dataset, axis: Axis, id: Id) -> str:
