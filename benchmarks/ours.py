@@ -65,6 +65,25 @@ def _neighbors(request: dict[str, Any], axis: str, find: Callable[[ct.Interactio
     return Work(act=lambda: find(x), warm_up=lambda: find(few), check=check)
 
 
+def genome_neighbors(request: dict[str, Any]) -> Work:
+    """The nearest movies of every movie by their genome, as `TagKNN` finds them."""
+    from coterie.content.features import ItemFeatures
+    from coterie.content.likeness import nearest, shrunk_rows
+
+    genome = Data.of(request).genome()
+    none = np.empty((len(genome), 0), np.float32)
+
+    def find(rows: Any) -> Any:
+        features = ItemFeatures(tuple(map(str, range(rows.shape[1]))), rows, "genome")
+        return nearest(shrunk_rows(features, 0.0), none[: len(rows)], K)[1]
+
+    return Work(
+        act=lambda: find(genome),
+        warm_up=lambda: find(genome[:1000]),
+        check=lambda cosines: check_lists(cosines[checked_rows(len(genome))], "cosine"),
+    )
+
+
 def stranger(request: dict[str, Any]) -> Work:
     """The ten best items for a stranger, from a loaded artefact."""
     data = Data.of(request)

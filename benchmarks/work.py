@@ -26,6 +26,8 @@ Quality = dict[str, float]
 K = 50
 #: Rows whose neighbours are compared between contenders.
 CHECKED_ROWS = 200
+#: Movies that have a tag genome in the full edition of MovieLens, about, and tags.
+GENOME_ROWS, GENOME_TAGS = 13_000, 1128
 #: Strangers served before the clock starts.
 WARM_CALLS = 20
 #: Sweeps (or epochs) after which models are judged; the time of one is taken over all but the first.
@@ -167,6 +169,18 @@ class Data:
         indptr, indices, values = (np.load(self.folder / f"{part}.npy") for part in ("indptr", "indices", "values"))
         shape = (self.facts["users"], self.facts["items"])
         return sp.csr_matrix((values.astype(dtype), indices, indptr.astype(np.int32)), shape=shape)
+
+    def genome(self) -> Array:
+        """Relevances of tags to half of the items, at most 13,000, as MovieLens has them: float32 (rows, 1128).
+
+        Made here, from the seed: items are mixtures of twenty themes, and every tag has something of each.
+        """
+        random = np.random.default_rng(self.seed)
+        themes = random.random((GENOME_ROWS, 20), np.float32)[: self.facts["items"] // 2] ** 4
+        tags = random.random((20, GENOME_TAGS), np.float32) ** 4
+        noise = random.random((GENOME_ROWS, GENOME_TAGS), np.float32)[: len(themes)]
+        made: Array = np.clip(0.5 * themes @ tags + 0.1 * noise, 0, 1)
+        return made
 
     def profiles(self, size: int) -> Iterator[Array]:
         """Without end, for strangers: the item numbers of `size` ratings of a real row, in a repeatable order."""

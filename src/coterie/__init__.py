@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
     from coterie.models.config import load_config as load_config
+    from coterie.models.content_knn import GenreKNN as GenreKNN
+    from coterie.models.content_knn import TagKNN as TagKNN
     from coterie.models.ease import EASE as EASE
     from coterie.models.explanation import Explanation as Explanation
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
@@ -71,6 +73,8 @@ _PUBLIC = {
     "BPR": "coterie.models.bpr",
     "UserKNN": "coterie.models.user_knn",
     "ItemKNN": "coterie.models.item_knn",
+    "TagKNN": "coterie.models.content_knn",
+    "GenreKNN": "coterie.models.content_knn",
     "EASE": "coterie.models.ease",
     "SLIM": "coterie.models.slim",
     "P3alpha": "coterie.models.walks",

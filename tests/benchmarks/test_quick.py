@@ -44,12 +44,12 @@ def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 
 def test_quick_run_prints_and_keeps_our_rows(tmp_path: Path) -> None:
-    chosen = ("csv", "reopen", "item-cosine", "start", "artefact")
+    chosen = ("csv", "reopen", "item-cosine", "genome-neighbors", "start", "artefact")
     done = run(tmp_path, "--no-peers", *(part for job in chosen for part in ("--only", job)))
     assert done.returncode == 0, done.stderr
     assert "the peers are left out" in done.stderr
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    for title in ("CSV to checked Interactions", "Item-item cosine", "import coterie", "fresh process"):
+    for title in ("CSV to checked Interactions", "Item-item cosine", "tag genome", "import coterie", "fresh process"):
         assert any(title in line and (" s |" in line or " ms |" in line) for line in table), title
     assert "`csv`, polars to CSR is left out: " in done.stdout
     (kept,) = (tmp_path / "results").glob("*.json")
@@ -64,7 +64,7 @@ def test_quick_run_prints_and_keeps_our_rows(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not runner.PEERS_PYTHON.exists(), reason="no .venv-bench; make bench sets it up")
 def test_peers_find_the_same(tmp_path: Path) -> None:
-    chosen = ("csv", "item-cosine", "user-cosine", "user-pearson")
+    chosen = ("csv", "item-cosine", "genome-neighbors", "user-cosine", "user-pearson")
     done = run(tmp_path, *(part for job in chosen for part in ("--only", job)), OPENBLAS_CORETYPE="Haswell")
     assert done.returncode == 0, done.stderr + done.stdout
     (kept,) = (tmp_path / "results").glob("*.json")
@@ -72,6 +72,7 @@ def test_peers_find_the_same(tmp_path: Path) -> None:
     for name, with_whom in (
         ("csv", {"polars to CSR"}),
         ("item-cosine", {"sparse_dot_topn", "implicit"}),
+        ("genome-neighbors", {"scikit-learn", "faiss, flat"}),
         ("user-cosine", {"sparse_dot_topn"}),
         ("user-pearson", {"scikit-surprise"}),
     ):

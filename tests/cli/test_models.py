@@ -271,3 +271,11 @@ def test_an_unknown_user_is_named(run: Run, movies: Path, dataset: Dataset) -> N
         dataset.interactions.users.index(12345)
     answer = run("recommend", "12345", "--model", "popularity", "--data", movies)
     assert answer.err == f"error: {library.value}\n"
+
+
+def test_what_items_share_is_in_words_for_people_and_in_numbers_for_programs(run: Run, movies: Path) -> None:
+    asked = ("explain", "--model", "genre-knn", "--data", movies, "1", "Heat", "--of", "score")
+    shown = run(*asked).out
+    assert "both are Drama" in shown and "Drama 0." in shown and "{" not in shown
+    parts = run(*asked, "--json").document["contributions"]
+    assert parts and all(part["shared"][0]["name"] == "Drama" for part in parts)

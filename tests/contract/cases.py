@@ -56,6 +56,13 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "biased-mf": [{"n_factors": 3, "regularization": 0.5}],
     "bpr": [{"negatives": "uniform", "n_factors": 5}, {"biases": False, "n_epochs": 5}],
+    "tag-knn": [
+        {"min_items": 1, "shrinkage": 0.0, "n_neighbors": 3, "normalize": True},
+        {"adjusted": True},
+        {"ranking": "rating", "aggregation": "centered", "model_size": 4, "n_neighbors": 2},
+        {"aggregation": "weighted", "min_neighbors": 3},
+    ],
+    "genre-knn": [{"adjusted": True, "shrinkage": 1.0}, {"ranking": "rating", "aggregation": "zscore"}],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],
 }
 
@@ -125,11 +132,29 @@ def interactions(dense: Any) -> Interactions:
 
 @cache
 def catalog(text: bool = False) -> Catalog:
-    ids = world(text).items.ids.tolist()
-    genres = [["Drama"] if n % 2 else ["War", "Comedy"] for n in range(len(ids))]
-    return Catalog.from_titles(
-        pl.DataFrame({"item": ids, "title": [f"Title {i} (1999)" for i in ids], "genres": genres})
-    )
+    return catalog_of(world(text))
+
+
+def catalog_of(x: Interactions) -> Catalog:
+    """Titles, genres and free tags of the items; a third have genres alone. It has one item that nobody rated."""
+    ids = x.items.ids.tolist()
+    more = "elsewhere" if x.items.kind == "str" else -5
+    genres = [["Drama"] if n % 2 else ["War", "Comedy"] for n in range(len(ids) + 1)]
+    frame = pl.DataFrame({"item": [*ids, more], "title": [f"Title {i} (1999)" for i in [*ids, more]], "genres": genres})
+    rows = [
+        (user, item, tag)
+        for n, item in enumerate([*ids, more])
+        if n % 3 or item == more
+        for user, tag in enumerate([f"half {n % 2}", f"fifth {n % 5}", f"seventh {n * n % 7}"])
+    ]
+    tags = pl.DataFrame(rows, {"user": pl.Int64, "item": frame.schema["item"], "tag": pl.String}, orient="row")
+    return Catalog.from_titles(frame, tags=tags)
+
+
+def learn(case: Case, x: Interactions) -> Recommender:
+    """The model of a case, fitted without a catalog unless it needs one."""
+    model = make(case)
+    return model.fit(x, catalog_of(x) if model.needs_catalog else None)
 
 
 @cache

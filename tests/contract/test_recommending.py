@@ -23,6 +23,7 @@ from tests.contract.cases import (
     fitted,
     interactions,
     label,
+    learn,
     make,
     profile_of,
     without,
@@ -130,7 +131,7 @@ def test_candidates_are_all_that_is_recommended(case: Case) -> None:
 @each_case
 def test_a_user_who_has_rated_everything_gets_nothing(case: Case) -> None:
     x = interactions([[1, 2, 3], [5, 0, 4], [0, 2, 1]])
-    model = make(case).fit(x)
+    model = learn(case, x)
     assert model.recommend(1).is_empty()
     assert model.recommend_for({101: 4, 102: 3, 103: 5}).is_empty()
     assert set(model.recommend([2, 3])["item"].to_list()) <= {101, 102}
@@ -199,7 +200,7 @@ def test_a_known_user_is_a_stranger_to_a_model_trained_without_them(case: Case, 
     x = world()
     row, rest = x.to_scipy()[user], without(x, user)
     known = fitted(case).score(row, np.array([user]))[0]
-    stranger = make(case).fit(rest).score(row)[0]
+    stranger = learn(case, rest).score(row)[0]
     often = rest.item_counts >= 5  # where no baseline needs to stand in
     assert often.sum() > 15
     np.testing.assert_allclose(known[often], stranger[often], rtol=1e-6)
@@ -288,7 +289,7 @@ WORLDS = {
 @each_case
 def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
     x = interactions(rows)
-    model = make(case).fit(x)
+    model = learn(case, x)
     users, items = x.users.ids.tolist(), x.items.ids.tolist()
     table = model.recommend(users, exclude_seen=False)
     assert table["score"].is_finite().all()
@@ -311,7 +312,7 @@ def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
 @each_case
 def test_worlds_with_nobody_or_nothing_in_them(case: Case, shape: tuple[int, int]) -> None:
     x = interactions(np.zeros(shape))
-    model = make(case).fit(x)
+    model = learn(case, x)
     users, items = x.users.ids.tolist(), x.items.ids.tolist()
     assert model.recommend([]).is_empty()
     for table in (model.recommend(users), model.recommend_for({}), model.recommend_for(dict.fromkeys(items[:1], 3.0))):

@@ -27,6 +27,7 @@ from coterie.errors import (
 from coterie.evaluation import Search, compare, split_at_random, split_by_time, tune
 from coterie.evaluation.metrics import Measure
 from coterie.models.registry import MODELS, model_class
+from tests.contract.cases import catalog_of
 from tests.evaluation.searchable import Scheduled, Spy, Sweeper, pairs, world
 
 
@@ -47,7 +48,8 @@ def test_every_model_has_a_space_in_which_trials_come_to_values(name: str) -> No
     cls = model_class(name)
     fixed = {"n_burn_in": 2, "n_samples": 3, "thinning": 1} if name.startswith("bayesian") else {}
     for metric in ["ndcg@5", *(["rmse"] if cls.predicts_ratings else [])]:
-        found = search(name, metric=metric, fixed=fixed, n_trials=4)
+        data = Dataset(world(), catalog_of(world())) if cls.needs_catalog else world()
+        found = search(name, data, metric=metric, fixed=fixed, n_trials=4)
         assert set(found.trials["state"]) <= {"complete", "pruned", "repeated", "failed"}
         for error in found.trials["error"].drop_nulls():  # more factors than anybody here has ratings
             assert name == "implicit-als" and error.startswith("DivergenceError")

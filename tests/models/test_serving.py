@@ -7,9 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
 import pytest
 
 import coterie as ct
+from coterie.data.catalog import Catalog
+from coterie.data.interactions import Interactions
 from coterie.models.base import Recommender
 from tests.models.slow import interactions, world
 
@@ -23,10 +27,19 @@ assert model.recommend([1, 2]).height
 model.explain({101: 4.0}, 102)
 if model.predicts_ratings:
     model.predict_for({101: 4.0}, [102, 103])
-if model.name == "item-knn":
+if model.name in ("item-knn", "tag-knn", "genre-knn"):
     model.similar_items(101)
 assert "numba" not in sys.modules
 """
+
+
+def catalog(x: Interactions) -> Catalog:
+    """Genres, a tag and a genome of the items."""
+    ids = x.items.ids.tolist()
+    frame = pl.DataFrame({"item": ids, "genres": [["Drama", "War"][n % 2] for n in range(len(ids))]})
+    tags = pl.DataFrame({"user": 1, "item": ids, "tag": [["dark", "light", "odd"][n % 3] for n in range(len(ids))]})
+    genome = np.random.default_rng(0).random((len(ids), 2), dtype=np.float32)
+    return Catalog.from_titles(frame, tags=tags, genome_tags=("dark", "light"), genome=genome)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +47,9 @@ assert "numba" not in sys.modules
     [
         ct.ItemKNN(weighting="bm25", normalize=True),
         ct.ItemKNN(ranking="rating", aggregation="baseline", similarity="pearson"),
+        ct.TagKNN(),
+        ct.TagKNN(source="genome", adjusted=True),
+        ct.GenreKNN(),
         ct.BiasBaseline(),
         ct.EASE(),
         ct.SLIM(),
@@ -55,6 +71,7 @@ assert "numba" not in sys.modules
     ids=str,
 )
 def test_serving_one_person_loads_no_compiler(model: Recommender, tmp_path: Path) -> None:
-    model.fit(interactions(world())).save(tmp_path / "model")
+    x = interactions(world())
+    model.fit(x, catalog(x)).save(tmp_path / "model")
     run: Any = subprocess.run([sys.executable, "-c", CODE, tmp_path / "model"], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

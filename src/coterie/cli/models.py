@@ -379,6 +379,16 @@ def _title_early(found: pl.DataFrame) -> pl.DataFrame:
     return found.select(*[name for name in found.columns if name != "score"], "score")
 
 
+def _shares_in_words(parts: pl.DataFrame, most: int = 3) -> pl.DataFrame:
+    """What two items share, strongest first, as ``noir 0.21, dark 0.08``."""
+    import polars as pl
+
+    if "shared" not in parts.columns:
+        return parts
+    texts = [", ".join(f"{s['name']} {s['weight']:.2g}" for s in shared[:most]) for shared in parts["shared"].to_list()]
+    return parts.with_columns(pl.Series("shared", texts, pl.String))
+
+
 def _account(explanation: Explanation, k: int) -> Any:
     """Base, the k largest contributions, the rest, and their sum."""
     parts = explanation.contributions
@@ -386,7 +396,7 @@ def _account(explanation: Explanation, k: int) -> Any:
         return ""
     first = [name for name in ("user", "item", "title") if name in parts.columns]
     parts = parts.select(*first, *[n for n in parts.columns if n not in (*first, "contribution")], "contribution")
-    made = frame_table(parts.head(k), full=["contribution"])
+    made = frame_table(_shares_in_words(parts.head(k)), full=["contribution"])
     blank = [""] * (parts.width - 2)
     rest = parts["contribution"][k:]
     if len(rest):

@@ -92,7 +92,9 @@ def item_features(
     if source not in SOURCES:
         raise ParameterError(f"unknown source {source!r} of features; there are {', '.join(SOURCES)}")
     if catalog is None:
-        raise DataError(f"features from {source} need a catalog of the items; pass fit(train, catalog)")
+        raise DataError(
+            f"features from {source} need a catalog of the items; load data that has one, or pass fit(train, catalog)"
+        )
     make = {"genres": _genres, "tags": _tags, "genome": _genome}[source]
     features = make(catalog, items, min_items)
     return _centred(features) if adjusted else features

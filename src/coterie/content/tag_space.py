@@ -34,7 +34,7 @@ class TagSpace:
     with :math:`p_t` people who gave the tag t by themselves and :math:`n_t` items with a relevance above 0.5: tags that
     people use and that few items have weigh most. Where the catalog has no free tags, :math:`p_t = 0`.
 
-    What is kept takes 4 bytes an item and 8 a tag. Where some items of the catalog have no genome, the relevances of
+    What is kept takes 4 bytes an item and 16 a tag. Where some items of the catalog have no genome, the relevances of
     the others are kept once more, side by side: 4 bytes for each item and tag, 59 MB for 13,176 items and 1,128 tags.
 
     Attributes

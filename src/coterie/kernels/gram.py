@@ -8,7 +8,7 @@ panel's dense columns stay in the processor's cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ from coterie.kernels.jit import inlined, kernel
 from coterie.kernels.parallel import run_blocks, thread_count
 
 Array = np.ndarray[Any, np.dtype[Any]]
+#: A block of ranks [start, stop) as its products with panels of ranks [low, high): low, high, products.
+Panels = Callable[[int, int], Iterator[tuple[int, int, Array]]]
 
 BLOCK = 384  # rows a block
 PANEL = 1536  # ranks a panel: a block's scores against it are 2.4 MB
@@ -257,7 +259,35 @@ def top_k_gram(
     size = size.astype(np.float64)[ranked.order]
     scale = size if jaccard else np.divide(1.0, size, out=np.zeros(n), where=size > 0)
     scale = scale.astype(np.float32)
-    n_blocks = -(-n // BLOCK)
+
+    def pairs() -> Panels:
+        counts, slot = np.zeros(n_columns, np.int32), np.full(n_columns, -1, np.int32)
+        return lambda start, stop: panels_of_block(start, stop, ranked, counts, slot)
+
+    return nearest_of_pairs(pairs, n, k, ranked.order, size, scale, jaccard)
+
+
+def nearest_of_pairs(
+    pairs: Callable[[], Panels], n: int, k: int, order: Array, size: Array, scale: Array, jaccard: bool, first: int = 0
+) -> tuple[Array, Array]:
+    """The k nearest others of each of n rows, from the products of blocks of ranks with the ranks before them.
+
+    Parameters
+    ----------
+    pairs : callable
+        Makes what one thread needs: a function of a block [start, stop) of ranks that yields its panels, as
+        `panels_of_block` does.
+    order, size, scale, jaccard
+        As in `offer_panel`.
+    first : int
+        Pairs of two ranks before this one are left out.
+
+    Returns
+    -------
+    rows : int32 (n, k), similarities : float32 (n, k)
+        As `top_k_gram` gives them.
+    """
+    n_blocks = -(-(n - first) // BLOCK)
     n_threads = max(1, min(thread_count(), n_blocks, _LISTS_BYTES // max(1, n * k * 8)))
     lists = np.zeros((n_threads, n, k), np.float32)
     lists_rows = np.full((n_threads, n, k), np.iinfo(np.int32).max, np.int32)
@@ -265,27 +295,32 @@ def top_k_gram(
     waiting = iter(range(n_blocks - 1, -1, -1))  # the longest panels first, so that threads end together
 
     def work(thread: int, _: int) -> None:
-        counts, slot = np.zeros(n_columns, np.int32), np.full(n_columns, -1, np.int32)
+        panels = pairs()
         for block in waiting:
-            start = block * BLOCK
-            _pairs_of_block(
-                start, min(start + BLOCK, n), ranked, size, scale, jaccard, counts, slot,
-                lists[thread], lists_rows[thread], limit,
-            )  # fmt: skip
+            start = first + block * BLOCK
+            stop = min(start + BLOCK, n)
+            for low, high, scores in panels(start, stop):
+                offer_panel(
+                    start, stop, low, high, scores, size, scale, jaccard, order,
+                    lists[thread], lists_rows[thread], limit,
+                )  # fmt: skip
 
     run_blocks(work, n_threads, 1)
     out, out_rows = np.empty((n, k), np.float32), np.empty((n, k), np.int32)
-    run_blocks(lambda a, b: merge_lists(a, b, lists, lists_rows, ranked.order, out, out_rows), n, 4096)
+    run_blocks(lambda a, b: merge_lists(a, b, lists, lists_rows, order, out, out_rows), n, 4096)
     return out_rows, out
 
 
-def _pairs_of_block(
-    start: int, stop: int, ranked: Ranked, size: Array, scale: Array, jaccard: bool, counts: Array, slot: Array,
-    best: Array, best_rows: Array, limit: Array,
-) -> None:  # fmt: skip
-    """Offer all pairs of the ranks [start, stop) with the ranks before them."""
-    for low, high, scores in panels_of_block(start, stop, ranked, counts, slot):
-        offer_panel(start, stop, low, high, scores, size, scale, jaccard, ranked.order, best, best_rows, limit)
+def merge_nearest(one: tuple[Array, Array], other: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The k best of two sets of lists as `top_k_gram` gives them, of different pairs of the same n rows."""
+    values = np.stack([part[1][:, ::-1] for part in (one, other)])  # the worst first: a heap
+    rows = np.stack([part[0][:, ::-1] for part in (one, other)])
+    rows[rows < 0] = np.iinfo(np.int32).max
+    n, k = one[0].shape
+    order = np.arange(n, dtype=np.int32)
+    out, out_rows = np.empty((n, k), np.float32), np.empty((n, k), np.int32)
+    run_blocks(lambda a, b: merge_lists(a, b, values, rows, order, out, out_rows), n, 4096)
+    return out_rows, out
 
 
 def panels_of_block(

@@ -42,6 +42,8 @@ class Learner(ABC):
     learns_in_sweeps: ClassVar[bool] = False
     #: Whether `update` learns what a fit to all the data would learn, up to rounding.
     update_equals_refit: ClassVar[bool] = False
+    #: Whether `fit` cannot do without a catalog.
+    needs_catalog: ClassVar[bool] = False
 
     train_: Interactions
     catalog_: Catalog | None

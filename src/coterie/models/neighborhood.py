@@ -1,4 +1,4 @@
-"""What user-based and item-based neighbourhood filtering share: parameters, centring, weights."""
+"""What neighbourhood filtering by users, by items and by content shares: parameters, centring, weights."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ AggregationParameter = Annotated[
 
 
 @hyper_parameters
-class NeighborhoodModel(Recommender):
-    r"""Parameters of both neighbourhood models, and the arithmetic around their averages.
+class Neighborhood(Recommender):
+    r"""Neighbours, however they were found, and the arithmetic around their averages.
 
     Every rating aggregation is one formula. With z the ratings less a centre and over a spread,
 
     .. math:: \hat r = c_x + o_y + s_x \frac{\sum_v w_v z_v}{\sum_v |w_v|}, \quad z_v = (r_v - c_v - o_y) / s_v
 
-    where x is the one predicted for and v the neighbours (users for `UserKNN`, items for `ItemKNN`), and y the
+    where x is the one predicted for and v the neighbours (users for `UserKNN`, items elsewhere), and y the
     other side of the rating:
 
     ============  ==========================  =================  =====================  ==================
@@ -56,27 +56,19 @@ class NeighborhoodModel(Recommender):
     """
 
     predicts_ratings = True
+    #: Whether neighbours are nearest by magnitude.
+    absolute = False
 
-    similarity: Annotated[SimilarityName, Range(help="measure of likeness")] = "cosine"
     n_neighbors: Annotated[int, Range(1, 100_000, help="most neighbours used", search=(5, 200), log=True)] = 50
     aggregation: AggregationParameter = "weighted"
     ranking: Annotated[
         Literal["sum", "rating"],
         Range(help="what ranks items: sums over neighbours, or predicted ratings", search=False),
     ] = "sum"
-    reading: Annotated[
-        Reading, Range(help="which definition of the measure (see coterie.similarity)", search=False)
-    ] = "table"
     min_neighbors: Annotated[
         int,
         Range(1, 1000, help="fewest neighbours of a rating; below, the baseline", search=(1, 10), bears_on="ratings"),
     ] = 1
-    min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
-    shrinkage: Annotated[
-        float, Range(0, help="trust in pairs that share little: s n / (n + shrinkage)", search=(0, 200))
-    ] = 0.0
-    absolute: Annotated[bool, Range(help="nearest by |similarity|, so that opposites count too")] = False
-    weighting: Annotated[Weighting, Range(help="term weighting of the data before comparing")] = "none"
     normalize: Annotated[
         bool, Range(help="ranking: divide by the sum of the neighbours' similarities", bears_on="lists")
     ] = False
@@ -84,7 +76,7 @@ class NeighborhoodModel(Recommender):
     @property
     def measure(self) -> Measure:
         """The measure of likeness."""
-        return MEASURES[self.similarity]
+        return MEASURES["cosine"]
 
     def _fit_baseline(self, train: Interactions) -> None:
         if self.normalize and self.ranking == "rating":
@@ -130,6 +122,27 @@ class NeighborhoodModel(Recommender):
     @abstractmethod
     def _explain_sum(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         """The parts of `_sums` for one profile and item."""
+
+
+@hyper_parameters
+class NeighborhoodModel(Neighborhood):
+    """Parameters of the models whose neighbours are alike by their ratings, `UserKNN` and `ItemKNN`."""
+
+    similarity: Annotated[SimilarityName, Range(help="measure of likeness")] = "cosine"
+    reading: Annotated[
+        Reading, Range(help="which definition of the measure (see coterie.similarity)", search=False)
+    ] = "table"
+    min_overlap: Annotated[int, Range(1, 1000, help="fewest co-rated entries of neighbours", search=(1, 10))] = 1
+    shrinkage: Annotated[
+        float, Range(0, help="trust in pairs that share little: s n / (n + shrinkage)", search=(0, 200))
+    ] = 0.0
+    absolute: Annotated[bool, Range(help="nearest by |similarity|, so that opposites count too")] = False
+    weighting: Annotated[Weighting, Range(help="term weighting of the data before comparing")] = "none"
+
+    @property
+    def measure(self) -> Measure:
+        """The measure of likeness."""
+        return MEASURES[self.similarity]
 
 
 def means_and_spreads(rows: Array, values: Array, n: int, overall: float) -> tuple[Array, Array]:

@@ -36,6 +36,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "bayesian-svd++": ("bayesian_svdpp", "BayesianSVDPlusPlus"),
     "slope-one": ("slope_one", "SlopeOne"),
     "co-clustering": ("co_clustering", "CoClustering"),
+    "tag-knn": ("content_knn", "TagKNN"),
+    "genre-knn": ("content_knn", "GenreKNN"),
 }
 
 # The same for models that are made around another one, and so cannot be made from their name alone.

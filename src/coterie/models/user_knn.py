@@ -46,7 +46,7 @@ class UserKNN(NeighborhoodModel):
     .. math:: \hat r_{ui} = c_u + o_i + s_u \frac{\sum_{v \in N_i(u)} w_{uv} z_{vi}}{\sum_{v \in N_i(u)} |w_{uv}|},
               \qquad z_{vi} = \frac{r_{vi} - c_v - o_i}{s_v}
 
-    with centre c, offset o, spread s and weight w by `aggregation` (see `NeighborhoodModel`). Lists are ranked
+    with centre c, offset o, spread s and weight w by `aggregation` (see `Neighborhood`). Lists are ranked
     by :math:`s_{ui} = \sum_{v \in N(u)} w_{uv} r_{vi}` over one neighbourhood :math:`N(u)` for all items (with
     `normalize`, over :math:`\sum_{v \in N(u)} |w_{uv}|`), or, with ``ranking="rating"``, by :math:`\hat r_{ui}`.
     Similarities are computed when asked, for known users and strangers alike; nobody is their own neighbour. So
