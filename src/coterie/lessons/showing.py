@@ -174,7 +174,7 @@ def to_html(lesson: Lesson, k: int = 10) -> str:
         text = escape("\n".join(measure_lines(measure)))
         parts.append(
             f"<div><b>{measure.name}</b> ({measure.closer} is closer): {escape(measure.guideline)}</div>"
-            f'<pre style="overflow-x:auto;margin:.2em 0 .8em">{text}</pre>'
+            f'<pre style="overflow-x:auto;margin:.2em 0 .8em;font-family:monospace">{text}</pre>'
         )
     parts += [f"<p><b>{escape(lesson.summary)}</b><br>{escape(advice(lesson))}</p>"]
     if lesson.what_if is not None:
@@ -184,9 +184,15 @@ def to_html(lesson: Lesson, k: int = 10) -> str:
 
 
 def _html_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{escape(c)}</th>" for c in columns)
-    body = "".join("<tr>" + "".join(f"<td>{escape(_cell(v))}</td>" for v in row) + "</tr>" for row in rows)
+    sides = ["right" if isinstance(value, (int, float)) else "left" for value in rows[0]]
+    head = "".join(_element("th", c, side) for c, side in zip(columns, sides, strict=True))
+    lines = [(_element("td", _cell(v), side) for v, side in zip(row, sides, strict=True)) for row in rows]
+    body = "".join(f"<tr>{''.join(line)}</tr>" for line in lines)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _element(name: str, text: str, side: str) -> str:
+    return f'<{name} style="text-align:{side}">{escape(text)}</{name}>'
 
 
 # ---- as plain data ---------------------------------------------------------------------------------------
