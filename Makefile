@@ -16,7 +16,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo notebooks lint test bench lock clean
+.PHONY: help setup demo notebooks lint test docs bench lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -35,15 +35,19 @@ lint: setup  ## style, types and which room may import which
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, all tests, and the kernels once more as plain Python
+test: lint docs  ## lint, all tests, the kernels once more as plain Python, and the documentation
 	$(BIN)/pytest -q -n $(WORKERS)
 	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -n $(WORKERS) tests/kernels
+
+docs: setup  ## the documentation, into build/docs; any warning is an error
+	$(BIN)/sphinx-build -q -W --keep-going -E -d build/doctrees docs build/docs
+	@echo "The documentation is in build/docs/index.html"
 
 bench: setup .venv-bench/.locked  ## measure against the peers, which live in .venv-bench
 	$(BIN)/python -m benchmarks
 
 lock: $(BOOTSTRAP)  ## bring the lock files in line with what is asked for (after a change of dependencies)
-	$(UV) pip compile $(COMPILE) --extra demo --extra dev -o requirements.lock pyproject.toml
+	$(UV) pip compile $(COMPILE) --extra demo --extra dev --extra docs -o requirements.lock pyproject.toml
 	echo uv | $(UV) pip compile $(COMPILE) -o requirements-uv.lock -
 	$(UV) pip compile $(COMPILE) -o benchmarks/requirements.lock benchmarks/requirements.in
 	$(UV) pip compile $(COMPILE) --no-deps -o benchmarks/requirements-source.lock benchmarks/requirements-source.in

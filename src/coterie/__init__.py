@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from coterie.models.bpr import BPR as BPR
     from coterie.models.co_clustering import CoClustering as CoClustering
     from coterie.models.config import load_config as load_config
+    from coterie.models.content_factors import ContentFactors as ContentFactors
     from coterie.models.content_knn import GenreKNN as GenreKNN
     from coterie.models.content_knn import TagKNN as TagKNN
     from coterie.models.ease import EASE as EASE
     from coterie.models.explanation import Explanation as Explanation
+    from coterie.models.hybrid import Hybrid as Hybrid
     from coterie.models.implicit_als import ImplicitALS as ImplicitALS
     from coterie.models.item_knn import ItemKNN as ItemKNN
     from coterie.models.nmf import NMF as NMF
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from coterie.models.svd import SVD as SVD
     from coterie.models.svd import PureSVD as PureSVD
     from coterie.models.svdpp import SVDPlusPlus as SVDPlusPlus
+    from coterie.models.time_bias import TimeBiasBaseline as TimeBiasBaseline
     from coterie.models.user_knn import UserKNN as UserKNN
     from coterie.models.walks import P3alpha as P3alpha
     from coterie.models.walks import RP3beta as RP3beta
@@ -66,6 +69,7 @@ _PUBLIC = {
     "Random": "coterie.models.baselines",
     "Popularity": "coterie.models.baselines",
     "BiasBaseline": "coterie.models.baselines",
+    "TimeBiasBaseline": "coterie.models.time_bias",
     "BiasedMF": "coterie.models.biased_mf",
     "BayesianMF": "coterie.models.bayesian_mf",
     "BayesianSVDPlusPlus": "coterie.models.bayesian_svdpp",
@@ -86,6 +90,8 @@ _PUBLIC = {
     "ImplicitALS": "coterie.models.implicit_als",
     "SlopeOne": "coterie.models.slope_one",
     "CoClustering": "coterie.models.co_clustering",
+    "ContentFactors": "coterie.models.content_factors",
+    "Hybrid": "coterie.models.hybrid",
     "Reranked": "coterie.models.reranking",
     "load_model": "coterie.models.registry",
     "load_config": "coterie.models.config",

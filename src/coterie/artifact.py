@@ -140,7 +140,7 @@ def _pack(value: Any, name: str, parts: Parts, around: Mapping[str, Any] | None 
     if type(value) in (np.ndarray, np.memmap) and value.dtype.kind in "biufc":
         return {"type": "array", "part": parts.add(name, np.asarray(value))}
     if type(value) in (tuple, list):
-        items = [_pack(item, f"{name}.{place}", parts) for place, item in enumerate(value)]
+        items = [_pack(item, f"{name}.{place}", parts, around) for place, item in enumerate(value)]
         return {"type": type(value).__name__, "items": items}
     if type(value) is dict:
         pairs = [

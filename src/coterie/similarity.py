@@ -3,17 +3,17 @@
 ======================  ========  ====================================================  ======================
 measure                 closer    formula over the co-rated set C = I_a ∩ I_b           recommended for
 ======================  ========  ====================================================  ======================
-``jaccard``             larger    |I_a ∩ I_b| / |I_a ∪ I_b|                             unary, binary
+``jaccard``             larger    ``|I_a ∩ I_b| / |I_a ∪ I_b|``                         unary, binary
 ``cosine``              larger    Σ_C a b / (‖a‖ ‖b‖), norms over the whole profiles    ratings
 ``pearson``             larger    Σ_C (a-ā)(b-b̄) / √(Σ_C (a-ā)² Σ_C (b-b̄)²)             ratings
-``manhattan`` (``l1``)  smaller   Σ_C |a - b|                                           profiles of equal sets
+``manhattan`` (``l1``)  smaller   ``Σ_C |a - b|``                                       profiles of equal sets
 ``euclidean`` (``l2``)  smaller   √(Σ_C (a - b)²)                                       profiles of equal sets
-``chebyshev``           smaller   max_C |a - b|                                         worst disagreement
+``chebyshev``           smaller   ``max_C |a - b|``                                     worst disagreement
 ======================  ========  ====================================================  ======================
 
 Each has two readings. ``"table"``: as written above, with ā the mean of all of a's ratings; profiles that
 share nothing have similarity 0 and distance infinity. ``"notebook"``: ā is the mean over C; Manhattan and
-Euclidean are divided by |C|, Chebyshev by the range of the ratings; profiles that share nothing have
+Euclidean are divided by ``|C|``, Chebyshev by the range of the ratings; profiles that share nothing have
 similarity 0 and distance 1. Jaccard and cosine read the same in both.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,16 +113,28 @@ def test_findings_stand_below_the_table_worst_first(run: Run, movies: Path) -> N
     assert "--split" in answer.out and 'split="' not in answer.out
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
-def test_a_terminal_shows_what_it_has_room_for(
+@pytest.mark.parametrize("width", [50, 80, 100, 160])
+def test_a_narrow_terminal_shows_further_metrics_below(
     run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
-    shown = run("compare", movies, "--models", "popularity,bayesian-svd++", "--split", "random").out
+    shown = run("compare", movies, "--models", "popularity,co-clustering", "--split", "random").out
     assert max(map(len, shown.splitlines())) <= width
-    head = shown.split("───")[0].split()
-    assert {"ndcg", "leader", "fit", "list", "memory", "model"} <= set(head)
-    assert ("coverage" in head) == (width > 80)
+    heads = [block.split() for block in re.split("─{9,}", shown)]
+    assert {"ndcg", "leader", "fit", "list"} <= set(heads[0])
+    assert ("coverage" in heads[0]) == (width > 80)
+    columns = {"ndcg", "recall", "precision", "coverage", "rmse", "memory"}
+    assert columns <= {word for head in heads[:-1] for word in head}
+    assert "wider" not in shown
+    assert shown.count("popularity") >= (2 if width <= 80 else 1)
+
+
+def test_without_a_terminal_every_finished_model_is_a_line(run: Run, movies: Path) -> None:
+    answer = run("compare", movies, "--models", "popularity,random", *OPTIONS)
+    lines = answer.err.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["popularity", "random"]
+    assert re.fullmatch(r"popularity: ndcg@5 0\.\d{4}, fitted in \S+ s \(1 of 2\)", lines[0])
+    assert run("compare", movies, "--models", "popularity,random", *OPTIONS, "--json").err == ""
 
 
 # ---- Ctrl-C ------------------------------------------------------------------------------------------------
@@ -171,7 +184,9 @@ def test_ctrl_c_shows_what_is_done_and_the_same_command_goes_on(movies: Path, tm
         first.kill()
     assert first.returncode == 130
     assert "popularity" in out and "Interrupted; not compared: waits and bias." in out
-    assert err == "interrupted: 2 of 4 models are done; the same command goes on from there\n"
+    *done, last = err.splitlines()
+    assert [line.split(":")[0] for line in done] == ["popularity", "random"]
+    assert last == "interrupted: 2 of 4 models are done; the same command goes on from there"
     assert len(list(kept.glob("*/*/manifest.json"))) == 2
 
     gate.unlink()
@@ -218,7 +233,7 @@ def test_a_split_of_two_files_is_taken_as_it_is(run: Run, tmp_path: Path) -> Non
         "bias",
     ]
     refused = run("compare", train, "--test", test, *options)
-    assert refused.status == 1 and "also training ratings" in refused.err
+    assert refused.status == 1 and "also a training rating" in refused.err
     board = run("compare", train, "--test", test, "--overlap", "drop", *options, "--json").document
     (split,) = board["splits"] if "splits" in board else [board["split"]]
     assert split["description"].startswith("training and test ratings as supplied")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import coterie as ct
 from coterie.data.interactions import Interactions
+from coterie.evaluation import split
 from tests.cli.conftest import Run
 
 WEIGHTS = ("--behavior", "event", "--weight", "view=1", "--weight", "buy=5")
@@ -60,3 +62,32 @@ def test_what_cannot_be_is_said_in_a_line(run: Run, log: Path, options: tuple[st
     answer = run("data", "describe", log, *options)
     assert (answer.status, answer.out) == (1, "")
     assert words in answer.err and answer.err.count("\n") == 1
+
+
+def values(document: Any, metric: str) -> dict[str, float]:
+    return {row["model"]: row["metrics"][metric]["value"] for row in document["rows"]}
+
+
+def test_in_a_comparison_only_what_is_learnt_from_decays(run: Run, movies: Path) -> None:
+    asked = ("--models", "popularity,item-knn", "--metric", "ndcg@5", "--json")
+    answer = run("compare", movies, *asked, "--half-life", "20")
+    assert (answer.status, answer.err) == (0, "")
+    dataset = ct.load(movies)
+    board = ct.compare(
+        dataset, ["popularity", "item-knn"], split(dataset.interactions).decayed(20), "ndcg@5", progress=False
+    )
+    document = answer.document
+    assert "training ratings halve every 20 days" in document["split"]["description"]
+    assert document["relevant_from"] == board.to_dict()["relevant_from"] >= 3
+    assert values(document, "ndcg@5") == pytest.approx(values(board.to_dict(), "ndcg@5"))
+
+
+def test_a_test_file_does_not_decay(run: Run, tmp_path: Path) -> None:
+    rows = [f"{u},{i},{1 + (u + i) % 5},{86_400 * (1 + u + i)}" for u in range(6) for i in range(6)]
+    for name, part in (("train", rows[::2]), ("test", rows[1::2])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["user,item,rating,timestamp", *part]) + "\n")
+    asked = (tmp_path / "train.csv", "--test", tmp_path / "test.csv", "--models", "popularity", "--metric", "ndcg@3")
+    plain = run("compare", *asked, "--json").document
+    weighed = run("compare", *asked, "--half-life", "1", "--json").document
+    assert weighed["relevant_from"] == plain["relevant_from"] == 4
+    assert values(weighed, "ndcg@3") == values(plain, "ndcg@3")  # popularity counts, whatever the values

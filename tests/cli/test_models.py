@@ -279,3 +279,25 @@ def test_what_items_share_is_in_words_for_people_and_in_numbers_for_programs(run
     assert "both are Drama" in shown and "Drama 0." in shown and "{" not in shown
     parts = run(*asked, "--json").document["contributions"]
     assert parts and all(part["shared"][0]["name"] == "Drama" for part in parts)
+
+
+def test_a_time_is_asked_about_and_explained(run: Run, movies: Path, dataset: Dataset) -> None:
+    model = ct.TimeBiasBaseline(season=True).fit(dataset.interactions, dataset.catalog)
+    x = dataset.interactions
+    user, time = int(x.users.ids[0]), int(x.timestamps.min())
+    fit_it = ("--model", "time-bias", "--season", "--data", movies)
+    answer = run("predict", user, "1", "heat", "--at", time, *fit_it, "--json")
+    assert (answer.status, answer.document["at"]) == (0, str(time))
+    found = [row["prediction"] for row in answer.document["predictions"]]
+    items = [row["item"] for row in answer.document["predictions"]]
+    assert found == pytest.approx(model.predict([user] * 2, items, [time] * 2).tolist(), rel=1e-6)
+    stranger = run("predict", "heat", "--rated", "1=5", "--at", "2003-07-01", *fit_it, "--json").document
+    expected = model.predict_for({1: 5.0}, [stranger["predictions"][0]["item"]], ["2003-07-01"])
+    assert stranger["predictions"][0]["prediction"] == pytest.approx(float(expected[0]), rel=1e-6)
+    why = run("explain", user, "1", "--at", time, *fit_it, "--json").document
+    assert why["score"] == pytest.approx(model.explain(user, 1, timestamp=time).score)
+    assert same_rows(why["contributions"], model.explain(user, 1, timestamp=time).contributions)
+    assert f"at {time}" in run("predict", user, "1", "--at", time, *fit_it).out
+    assert "'soon', is missing or cannot be read" in run("explain", user, "1", "--at", "soon", *fit_it).err
+    answer = run("predict", user, "1", "--at", time, "--model", "bias", "--data", movies)
+    assert answer.status != 0 and "what bias predicts does not depend on when" in answer.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,3 +97,11 @@ def test_the_table_fits_the_terminal(run: Run, rated: Path, monkeypatch: pytest.
 def test_published_figures_have_the_digits_of_the_source(published: float | None, tolerance: float, shown: str) -> None:
     result = Result("count", "data", "model", 1.0, published, tolerance, "equal", "a paper")
     assert reproduce._published(result) == shown
+
+
+@pytest.mark.parametrize(
+    ("direction", "shown"), [("equal", "± 0.0005"), ("at most", "up to +0.0005"), ("at least", "down to -0.0005")]
+)
+def test_a_tolerance_says_on_which_side_it_is(direction: Any, shown: str) -> None:
+    result = Result("rmse", "data", "model", 0.9, 0.9, 0.0005, direction, "a paper")
+    assert reproduce._tolerance(result) == shown

@@ -67,7 +67,7 @@ def test_a_saved_reranked_model_explains(run: Run, movies: Path, tmp_path: Path)
         (("--diversity-by", "hue", "--diversity", "1"), "similarity must be one of 'genre', 'genome', 'ratings'"),
         (("--at-most", "Horror"), "--at-most takes a genre and a number, such as Horror=2, not 'Horror'"),
         (("--at-most", "Western=2"), "at_most names 'Western', which is no genre (genres are Comedy, Drama)"),
-        (("--never", "nonsense"), "nonsense"),
+        (("--never", "nonsense"), "'nonsense' is no genre (genres are Comedy, Drama), and no item: no title is like"),
         (("--pool", "x"), "pool must be a whole number, not 'x'"),
     ],
 )
@@ -94,3 +94,16 @@ def test_options_as_texts(movies: Path) -> None:
     with pytest.raises(UnknownIdError, match="nonsense"):
         reranked_from_text(base, [("must", "nonsense")], ds.interactions, ds.catalog)
     assert set(LIST_FLAGS) >= {"--diversity", "--max-exposure", "--at-most"}
+
+
+def test_a_wrong_rule_is_refused_before_anything_is_fitted(
+    run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fit(*_: object) -> None:
+        raise AssertionError("fitted")
+
+    monkeypatch.setattr(ct.EASE, "_fit", fit)
+    for command in (["recommend", "1", "-m", "ease", "-d", movies], ["compare", movies, "-m", "ease"]):
+        answer = run(*command, "--at-most", "Western=2")
+        assert answer.status == 1
+        assert answer.err == "error: at_most names 'Western', which is no genre (genres are Comedy, Drama)\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import coterie as ct
 from coterie.cli.options import DataOptions, as_words
 from tests.cli.conftest import Run
 
-OPTIONS = ["--split", "random", "--metric", "ndcg@5", "--trials", "5", "--seed", "3"]
+OPTIONS = ["--split", "random", "--metric", "ndcg@5", "--n-trials", "5", "--seed", "3"]
 
 
 def test_tune_is_the_library_s(run: Run, movies: Path) -> None:
-    document = run("tune", "rp3beta", "-d", movies, *OPTIONS, "--json").document
+    document = run("tune", "rp3beta", movies, *OPTIONS, "--json").document
     options: Any = {"metric": "ndcg@5", "n_trials": 5, "split": "random", "random_state": 3, "progress": False}
     found = ct.tune("rp3beta", ct.load(movies), **options)
     assert document["parameters"] == found.parameters
@@ -29,7 +30,7 @@ def test_the_command_line_that_is_shown_fits_what_was_found(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    data = ["-d", movies, "--min-user-ratings", "3", "--genre", "Drama"]
+    data = [movies, "--min-user-ratings", "3", "--genre", "Drama"]
     shown = run("tune", "item-knn", *data, *OPTIONS, "--normalize", "--config", "best.toml", "--similarity", "jaccard")
     assert shown.status == 0 and shown.err == ""
     *text, command = shown.out.splitlines()
@@ -48,10 +49,10 @@ def test_the_command_line_that_is_shown_fits_what_was_found(
 
 def test_own_options_of_the_model_are_not_searched(run: Run, movies: Path) -> None:
     given = ["--n-factors", "64", "--no-biases"]  # the first as by default
-    document = run("tune", "bpr", "-d", movies, *OPTIONS, *given, "--n-epochs", "3", "--json").document
+    document = run("tune", "bpr", movies, *OPTIONS, *given, "--n-epochs", "3", "--json").document
     assert document["fixed"] == {"n_factors": 64, "biases": False, "n_epochs": 3}
     assert document["searched"] == ["learning_rate", "regularization", "fold_in_regularization", "negatives"]
-    shown = run("tune", "bpr", "-d", movies, *OPTIONS, *given, "--n-epochs", "3").out
+    shown = run("tune", "bpr", movies, *OPTIONS, *given, "--n-epochs", "3").out
     assert "n_factors=64" in shown and "--no-biases" in shown
 
 
@@ -68,10 +69,13 @@ def test_options_win_over_a_configuration(run: Run, movies: Path, tmp_path: Path
 
 def test_a_search_is_kept_and_goes_on(run: Run, movies: Path, tmp_path: Path) -> None:
     kept = ["--storage", tmp_path / "kept", "--json"]
-    first = run("tune", "ease", "-d", movies, *OPTIONS, *kept).document
-    again = run("tune", "ease", "-d", movies, *OPTIONS, "--trials", "7", *kept).document
+    first = run("tune", "ease", movies, *OPTIONS, *kept).document
+    again = run("tune", "ease", movies, *OPTIONS, "--n-trials", "7", *kept).document
     assert again["trials_done"][:5] == first["trials_done"] and again["trials"] == 7
-    other = run("tune", "ease", "-d", movies, *OPTIONS, "--metric", "recall@5", *kept)
+    assert (first["kept_trials"], again["kept_trials"]) == (0, 5)
+    assert again["trial_seconds"] > first["trial_seconds"]
+    assert re.match(r"7 trials.*: 5 of them from storage, 2 new in \d+\.\d s\.", again["words"][0])
+    other = run("tune", "ease", movies, *OPTIONS, "--metric", "recall@5", *kept)
     assert other.status == 1 and other.err.count("\n") == 1 and "metric 'ndcg@5', and now 'recall@5'" in other.err
 
 
@@ -86,7 +90,7 @@ def test_ctrl_c_shows_the_best_so_far(run: Run, movies: Path, monkeypatch: pytes
         plain(self, *args)
 
     monkeypatch.setattr(ct.EASE, "_fit", fit)
-    answer = run("tune", "ease", "-d", movies, *OPTIONS, "--json")
+    answer = run("tune", "ease", movies, *OPTIONS, "--json")
     assert answer.status == 130
     assert answer.document["trials"] == 2 and answer.document["interrupted"]
 
@@ -99,11 +103,17 @@ def test_ctrl_c_shows_the_best_so_far(run: Run, movies: Path, monkeypatch: pytes
         (["tune", "ease", "--n-factors", "3"], 2, "options of ease: --regularization"),
         (["tune", "ease", "--budget", "soon"], 1, "--budget must be a time such as 90s, 10m or 1h, not 'soon'"),
         (["tune", "ease", "--metric", "rmse"], 1, "EASE predicts no ratings"),
-        (["tune", "ease", "--trials", "0"], 2, "--trials"),
+        (["tune", "ease", "--n-trials", "0"], 2, "--n-trials"),
+        (
+            ["tune", "ease", "--storage", __file__],
+            1,
+            f"storage is a folder, in which each model has a file, and {__file__}",
+        ),
+        (["tune", "ease", "-d", "x.csv"], 2, "here the data is an argument, without an option"),
     ],
 )
 def test_an_error_is_one_line(run: Run, movies: Path, arguments: list[str], status: int, said: str) -> None:
-    answer = run(*arguments, "-d", movies)
+    answer = run(*arguments, *([] if arguments == ["tune"] else [movies]))
     assert (answer.status, answer.out) == (status, "")
     assert answer.err.count("\n") == 1 and said in answer.err
 

@@ -18,7 +18,9 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.models.base import Recommender
+from coterie.models.content_factors import ContentFactors
 from coterie.models.factors import FactorModel
+from coterie.models.hybrid import Hybrid
 from coterie.models.registry import MODELS, model_class
 
 _NEIGHBORS: list[dict[str, Any]] = [
@@ -39,7 +41,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "co-clustering": [{"averages": "cluster", "n_user_clusters": 2}, {"n_user_clusters": 40, "n_item_clusters": 40}],
     "bayesian-mf": [{"noise": "common", "n_factors": 3, "n_burn_in": 2, "n_samples": 3, "thinning": 1}],
     "bayesian-svd++": [{"noise": "common", "n_factors": 4, "n_burn_in": 0, "n_samples": 2, "thinning": 2}],
+    "time-bias": [
+        {"user_days": True, "weekday": True, "season": True, "n_periods": 4},
+        {"user_drift": False, "item_drift": False, "user_scale": False, "season": True},
+    ],
     "slope-one": [{"variant": "plain"}, {"min_support": 7}],
+    "popularity": [{"weighted": True}],
     "random": [{"random_state": 7}],
     "ease": [{"regularization": 5.0}],
     "slim": [{"positive": False, "l1_regularization": 1.0}, {"n_neighbors": 4}],
@@ -52,7 +59,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"solver": "multiplicative", "n_factors": 3},
         {"reading": "zeros", "regularization": 0.0},
     ],
-    "als": [{"biases": False, "n_factors": 3}, {"count_weighted": False, "regularization": 2.0, "n_factors": 40}],
+    "als": [
+        {"biases": False, "n_factors": 3},
+        {"features": "genres+tags", "n_factors": 4},
+        {"count_weighted": False, "regularization": 2.0, "n_factors": 40},
+    ],
     "implicit-als": [{"loss": "original", "alpha": 4.0, "n_factors": 8}, {"solver": "cg"}, {"solver": "ials++"}],
     "biased-mf": [{"n_factors": 3, "regularization": 0.5}],
     "bpr": [{"negatives": "uniform", "n_factors": 5}, {"biases": False, "n_epochs": 5}],
@@ -63,8 +74,22 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"aggregation": "weighted", "min_neighbors": 3},
     ],
     "genre-knn": [{"adjusted": True, "shrinkage": 1.0}, {"ranking": "rating", "aggregation": "zscore"}],
+    "content-factors": [
+        {"base": "als", "features": "genres+tags"},
+        {"base": "svd", "mapping": "kernel", "features": "genres+years", "n_landmarks": 9},
+    ],
+    "hybrid": [
+        {"parts": "als+genre-knn+svd++", "scale": "rank"},
+        {"parts": "user-knn+slope-one+popularity", "combine": "switching", "min_ratings": 12},
+        {"parts": "als+tag-knn", "weights": "1+3"},
+    ],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],
 }
+
+# These find neighbours among the users: a known user is none of their own, a stranger may resemble that user.
+AMONG_USERS = {"user-knn"}
+# To these a known user is more than their ratings: a neighbour of strangers, or somebody who rated at certain times.
+KNOWN_BY_MORE = {*AMONG_USERS, "time-bias"}
 
 # Where the defaults ask for hundreds of sweeps, fewer: what holds of every model does not depend on their number.
 _QUICK: dict[str, dict[str, Any]] = {
@@ -108,7 +133,7 @@ def world(text: bool = False, seed: int = 0) -> Interactions:
     if text:
         ids = [[f"№ {i}" for i in part] for part in ids]
     vocabularies = Vocabulary(ids[0], "user"), Vocabulary(ids[1], "item")
-    return Interactions.from_arrays(*vocabularies, user, item, dense[user, item])
+    return Interactions.from_arrays(*vocabularies, user, item, dense[user, item], times(user, item))
 
 
 @cache
@@ -119,15 +144,22 @@ def wide_world() -> Interactions:
     values = random.integers(1, 11, 30_000) / 2
     vocabularies = Vocabulary(np.arange(1200), "user"), Vocabulary(np.arange(700), "item")
     pairs = np.unique(np.stack([user, item]), axis=1, return_index=True)[1]
-    return Interactions.from_arrays(*vocabularies, user[pairs], item[pairs], values[pairs])
+    when = times(user[pairs], item[pairs])
+    return Interactions.from_arrays(*vocabularies, user[pairs], item[pairs], values[pairs], when)
 
 
-def interactions(dense: Any) -> Interactions:
+def times(user: Any, item: Any) -> Any:
+    """When somebody rated something (row numbers): over two years, in no order, on a few days each."""
+    return 1_000_000_000 + 86_400 * ((37 * np.asarray(user) + 101 * (np.asarray(item) // 3)) % 760)
+
+
+def interactions(dense: Any, timed: bool = False) -> Interactions:
     """Ratings (users x items, 0 for unrated); user ids from 1, item ids from 101."""
     dense = np.asarray(dense, np.float32)
     user, item = np.nonzero(dense)
     users, items = Vocabulary(np.arange(len(dense)) + 1, "user"), Vocabulary(np.arange(dense.shape[1]) + 101, "item")
-    return Interactions.from_arrays(users, items, user, item, dense[user, item])
+    when = times(user, item) if timed else None
+    return Interactions.from_arrays(users, items, user, item, dense[user, item], when)
 
 
 @cache
@@ -165,7 +197,7 @@ def fitted(case: Case, text: bool = False) -> Recommender:
 
 def by_products(case: Case) -> bool:
     """Whether scores are matrix products, whose last digits depend on how much is multiplied together."""
-    return issubclass(model_class(case[0]), FactorModel)
+    return issubclass(model_class(case[0]), (FactorModel, ContentFactors, Hybrid))
 
 
 def assert_same(case: Case, found: Any, expected: Any) -> None:

@@ -176,7 +176,7 @@ def test_a_loaded_model_is_the_saved_one(case: Case, text: bool, tmp_path: Path)
 def test_mapped_arrays_are_as_good_as_any(case: Case, tmp_path: Path) -> None:
     x = world()
     mapped = []
-    for name in ("indptr", "indices", "values"):
+    for name in ("indptr", "indices", "values", "timestamps"):
         np.save(tmp_path / f"{name}.npy", getattr(x, name))
         mapped.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
     model = make(case).fit(Interactions(x.users, x.items, *mapped), catalog())

@@ -13,7 +13,9 @@ from polars.testing import assert_frame_equal
 from coterie.content.constraints import Constraints
 from coterie.errors import DataWarning, ParameterError, UnknownIdError
 from tests.contract.cases import (
+    AMONG_USERS,
     CASES,
+    KNOWN_BY_MORE,
     SILENT_USER,
     UNRATED_ITEM,
     Case,
@@ -130,7 +132,7 @@ def test_candidates_are_all_that_is_recommended(case: Case) -> None:
 
 @each_case
 def test_a_user_who_has_rated_everything_gets_nothing(case: Case) -> None:
-    x = interactions([[1, 2, 3], [5, 0, 4], [0, 2, 1]])
+    x = interactions([[1, 2, 3], [5, 0, 4], [0, 2, 1]], timed=True)
     model = learn(case, x)
     assert model.recommend(1).is_empty()
     assert model.recommend_for({101: 4, 102: 3, 103: 5}).is_empty()
@@ -167,19 +169,16 @@ def test_text_ids_get_the_same_lists_in_their_own_words(case: Case) -> None:
 
 # ---- strangers -------------------------------------------------------------------------------------------
 
-# These find neighbours among the users: a known user is none of their own, a stranger may resemble that user.
-AMONG_USERS = {"user-knn"}
-
 
 @pytest.mark.parametrize("user", [0, 11, SILENT_USER])
 @each_case
 def test_a_stranger_is_a_known_user_with_the_same_row(case: Case, user: int) -> None:
     """Somebody who was not there in training gets the same whether or not the model is told who they are."""
     x = world()
-    model = make(case).fit(without(x, user)) if case[0] in AMONG_USERS else fitted(case)
+    model = make(case).fit(without(x, user)) if case[0] in KNOWN_BY_MORE else fitted(case)
     row = x.to_scipy()[user]
     assert model.score(row).tobytes() == model.score(row, np.array([user])).tobytes()
-    if case[0] not in AMONG_USERS:
+    if case[0] not in KNOWN_BY_MORE:
         known = model.recommend(int(x.users.ids[user]))
         assert_frame_equal(model.recommend_for(profile_of(x, user)), known.drop("user"), check_exact=True)
 
@@ -288,7 +287,7 @@ WORLDS = {
 @pytest.mark.parametrize("rows", WORLDS.values(), ids=WORLDS)
 @each_case
 def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
-    x = interactions(rows)
+    x = interactions(rows, timed=True)
     model = learn(case, x)
     users, items = x.users.ids.tolist(), x.items.ids.tolist()
     table = model.recommend(users, exclude_seen=False)
@@ -311,7 +310,7 @@ def test_small_worlds(case: Case, rows: list[list[int]]) -> None:
 @pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)], ids=["nothing at all", "no users", "no items"])
 @each_case
 def test_worlds_with_nobody_or_nothing_in_them(case: Case, shape: tuple[int, int]) -> None:
-    x = interactions(np.zeros(shape))
+    x = interactions(np.zeros(shape), timed=True)
     model = learn(case, x)
     users, items = x.users.ids.tolist(), x.items.ids.tolist()
     assert model.recommend([]).is_empty()

@@ -43,7 +43,7 @@ def crash() -> None:
 
 @each_sweeping
 def test_the_objective_is_traced(case: Case) -> None:
-    model = make(case).fit(world())
+    model = make(case).fit(world(), catalog())
     trace = model.objective_  # type: ignore[attr-defined]
     assert trace.dtype == np.float64
     assert len(trace) >= 2
@@ -58,28 +58,28 @@ def test_held_out_ratings_are_watched_and_teach_nothing(case: Case) -> None:
     train, rest = x.select(~chance, keep_vocabularies=True), x.select(chance)  # of fewer users and items
     if not make(case).predicts_ratings:
         with pytest.raises(CapabilityError, match="without validation"):
-            make(case).fit(train, validation=rest)
+            make(case).fit(train, catalog(), validation=rest)
         return
-    watched, alone = make(case).fit(train, validation=rest), make(case).fit(train)
+    watched, alone = make(case).fit(train, catalog(), validation=rest), make(case).fit(train, catalog())
     trace = watched.held_out_rmse_  # type: ignore[attr-defined]
     assert trace.shape == alone.objective_.shape  # type: ignore[attr-defined]
     learned = state(watched)
     del learned["held_out_rmse_"]
     assert learned == state(alone)
     pairs = rest.users.ids[rest.user_index], rest.items.ids[rest.indices]
-    last = np.sqrt(((alone.predict(*pairs) - rest.values) ** 2).mean())
+    last = np.sqrt(((alone.predict(*pairs, rest.timestamps) - rest.values) ** 2).mean())
     assert trace[-1] == pytest.approx(last, rel=0.1)  # before what is done once, after the sweeps
 
 
 @each_sweeping
 def test_ctrl_c_leaves_the_model_of_the_sweeps_done(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     earlier = signal.getsignal(signal.SIGINT)
-    whole = len(make(case).fit(world()).objective_)  # type: ignore[attr-defined]
+    whole = len(make(case).fit(world(), catalog()).objective_)  # type: ignore[attr-defined]
     with monkeypatch.context() as patch:
         stop_after(patch, 1, interrupt)
         model = make(case)
         with pytest.raises(KeyboardInterrupt, match=f"{type(model).__name__} was interrupted; it is fitted"):
-            model.fit(world())
+            model.fit(world(), catalog())
     assert len(model.objective_) == 2 < whole  # type: ignore[attr-defined]
     assert len(model.recommend(world().users.ids.tolist()))
     assert signal.getsignal(signal.SIGINT) is earlier
@@ -91,7 +91,7 @@ def test_a_fit_cut_off_goes_on_to_the_same_bytes(case: Case, tmp_path: Path, mon
     with monkeypatch.context() as patch:
         stop_after(patch, 1, crash)
         with pytest.raises(RuntimeError, match="the power went"):
-            make(case).fit(world(), checkpoint=folder)
+            make(case).fit(world(), catalog(), checkpoint=folder)
     started: list[int] = []
     with monkeypatch.context() as patch:
         plain = Training.sweeps
@@ -102,10 +102,10 @@ def test_a_fit_cut_off_goes_on_to_the_same_bytes(case: Case, tmp_path: Path, mon
                 yield sweep
 
         patch.setattr(Training, "sweeps", counting)
-        resumed = make(case).fit(world(), checkpoint=folder)
+        resumed = make(case).fit(world(), catalog(), checkpoint=folder)
     assert started[0] == 1
-    assert state(resumed) == state(make(case).fit(world()))
-    assert state(make(case).fit(world(), checkpoint=folder)) == state(resumed)  # nothing was left to do
+    assert state(resumed) == state(make(case).fit(world(), catalog()))
+    assert state(make(case).fit(world(), catalog(), checkpoint=folder)) == state(resumed)  # nothing was left to do
 
 
 @each_sweeping
@@ -133,23 +133,24 @@ def test_what_a_killed_writer_left_is_no_checkpoint_and_foreign_files_are_refuse
     left = tmp_path / "left" / "g-1-abcdef12"
     left.mkdir(parents=True)
     (left / "x.npy").touch()
-    model = make(SWEEPING[0]).fit(world(), checkpoint=tmp_path / "left")
-    assert state(model) == state(make(SWEEPING[0]).fit(world()))
+    model = make(SWEEPING[0]).fit(world(), catalog(), checkpoint=tmp_path / "left")
+    assert state(model) == state(make(SWEEPING[0]).fit(world(), catalog()))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
     with pytest.raises(ArtifactError, match=r"thesis\.txt"):
-        make(SWEEPING[0]).fit(world(), checkpoint=tmp_path / "mine")
+        make(SWEEPING[0]).fit(world(), catalog(), checkpoint=tmp_path / "mine")
 
 
 @each_sweeping
 def test_a_checkpoint_of_something_else_is_refused(case: Case, tmp_path: Path) -> None:
-    make(case).fit(world(), checkpoint=tmp_path / "checkpoint")
+    make(case).fit(world(), catalog(), checkpoint=tmp_path / "checkpoint")
     with pytest.raises(ArtifactError, match="is of other data"):
-        make(case).fit(world(seed=1), checkpoint=tmp_path / "checkpoint")
+        make(case).fit(world(seed=1), catalog(), checkpoint=tmp_path / "checkpoint")
     changed = make(case)
-    changed.random_state = 5  # type: ignore[attr-defined]
-    with pytest.raises(ArtifactError, match="random_state"):
-        changed.fit(world(), checkpoint=tmp_path / "checkpoint")
+    name = next(name for name in ("random_state", "n_iterations") if name in changed.parameters())
+    setattr(changed, name, 5)
+    with pytest.raises(ArtifactError, match=name):
+        changed.fit(world(), catalog(), checkpoint=tmp_path / "checkpoint")
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if not model_class(name).learns_in_sweeps])
@@ -157,5 +158,5 @@ def test_models_that_learn_at_once_have_no_sweeps_to_watch(name: str, tmp_path: 
     model = model_class(name)()
     for more in ({"validation": world()}, {"checkpoint": tmp_path / "checkpoint"}, {"watch": lambda *_: False}):
         with pytest.raises(CapabilityError, match=f"{type(model).__name__} does not learn in sweeps"):
-            model.fit(world(), **more)  # type: ignore[arg-type]
+            model.fit(world(), catalog(), **more)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())

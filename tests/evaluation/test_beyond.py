@@ -253,7 +253,7 @@ def test_a_missing_genome_row_or_value_leaves_the_item_out() -> None:
 @pytest.mark.parametrize(
     ("catalog", "metric", "said"),
     [
-        (None, "calibration", "needs a catalog with genres, and there is none; pass a Dataset"),
+        (None, "calibration", "needs a catalog with genres, and there is none; bring one with catalog="),
         (None, "diversity_genome", "needs a catalog with a tag genome, and there is none"),
         (Catalog.from_titles(pl.DataFrame({"item": [0, 10]})), "diversity_genre", "genres, and this one has none"),
         (Catalog.from_titles(pl.DataFrame({"item": [0, 10]})), "diversity_genome", "genome, and this one has none"),

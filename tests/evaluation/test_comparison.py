@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,15 +22,17 @@ from scipy.stats import ttest_rel
 from coterie.data.catalog import Catalog
 from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
-from coterie.errors import DataError, ParameterError
+from coterie.errors import DataError, MissingExtraError, ParameterError, UnknownIdError
 from coterie.evaluation import ComparisonInterrupted, Split, compare, split_at_random
 from coterie.evaluation.comparison import _contestants
 from coterie.evaluation.evaluate import Questions, answer
 from coterie.evaluation.metrics import parse
 from coterie.models.base import Recommender
 from coterie.models.baselines import Popularity, Random
+from coterie.models.ease import EASE
 from coterie.models.parameters import Range
 from coterie.models.registry import MODELS
+from coterie.models.reranking import Reranked
 from tests.evaluation.small import Broken, Mean, world
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -331,6 +334,13 @@ def test_tuning_needs_a_budget() -> None:
         compare(world(), "random", tune=True, progress=False)
 
 
+def test_tuning_needs_optuna_and_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'coterie\[tune\]'"):
+        compare(world(), [Counted()], "random", budget=5, tune=True, progress=False)
+    assert Counted.fits == 0
+
+
 # ---- going on ------------------------------------------------------------------------------------------------
 
 
@@ -430,6 +440,51 @@ def test_a_sample_as_large_as_the_catalogue_is_refused() -> None:
         compare(x, "random", sampled=x.n_items, progress=False)
 
 
-def test_a_metric_that_the_catalog_cannot_serve_is_named() -> None:
-    with pytest.raises(DataError, match="calibration@5: this metric needs a catalog with genres"):
-        compare(world(), "random", metrics=["ndcg@5", "calibration@5"], progress=False)
+def test_a_metric_that_the_catalog_cannot_serve_is_a_column_without_values_and_a_finding() -> None:
+    board = compare(world(), "random,ease", metrics=["ndcg@5", "calibration@5", "recall@5"], progress=False)
+    assert [measure.name for measure in board.measures] == ["ndcg@5", "calibration@5", "recall@5"]
+    assert board.to_frame()["calibration@5"].to_list() == [None, None]
+    assert board.to_frame()["recall@5"].null_count() == 0
+    [finding] = [f for f in board.findings if f.check == "metrics without values"]
+    assert finding.severity == "warning"
+    assert finding.message.startswith("calibration@5 needs a catalog with genres, and there is none; bring one with")
+
+
+def test_the_metric_that_decides_cannot_be_one_without_values() -> None:
+    with pytest.raises(DataError, match=r"calibration@5 needs a catalog with genres.*it would decide the order"):
+        compare(world(), "random", metrics=["calibration@5", "ndcg@5"], progress=False)
+    with pytest.raises(DataError, match=r"diversity_genome@10 needs a catalog with a tag genome.*out$"):
+        compare(world(), "random", metrics=["diversity_genome"], progress=False)
+
+
+def test_a_metric_that_no_model_has_is_said() -> None:
+    board = compare(world(), "random", metrics=["ndcg@5", "rmse"], progress=False)
+    assert any("None of these models has a value of rmse" in note for note in board.notes)
+    with pytest.raises(ParameterError, match="rmse is to decide the order, and no model here predicts ratings"):
+        compare(world(), [Counted()], metrics=["rmse", "ndcg@5"], progress=False)
+    assert Counted.fits == 0
+
+
+# ---- what is refused before the first fit ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "said"),
+    [
+        (EASE(regularization=-1.0), ParameterError, "EASE: regularization must be"),
+        (Reranked(EASE(), diversity=1.5), ParameterError, "Reranked: diversity must be between 0 and 1, not 1.5"),
+        (Reranked(EASE(regularization=-1.0), diversity=0.5), ParameterError, "EASE: regularization must be"),
+        (Reranked(EASE(), diversity=0.7, calibration=0.7), ParameterError, "add up to more than 1"),
+        (Reranked(EASE(), at_most={"Horor": 1}), UnknownIdError, "at_most names 'Horor'.*genres are Drama, Horror"),
+        (Reranked(EASE(), never=["Horor"]), UnknownIdError, "never names 'Horor'"),
+        (Reranked(EASE(), diversity=0.5, similarity="genome"), DataError, "needs a tag genome"),
+    ],
+)
+def test_a_model_that_cannot_be_is_refused_before_any_is_fitted(
+    wrong: Recommender, error: type[Exception], said: str
+) -> None:
+    x = world()
+    items = pl.DataFrame({"item": x.items.ids, "genres": ["Horror", "Drama"] * (x.n_items // 2)})
+    with pytest.raises(error, match=said):
+        compare(Dataset(x, Catalog.from_titles(items)), [Counted(), wrong], metrics=["ndcg@5"], progress=False)
+    assert Counted.fits == 0

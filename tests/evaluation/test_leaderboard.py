@@ -103,7 +103,7 @@ def test_one_user_has_no_interval_and_nothing_is_claimed() -> None:
     board = compare(x, ["random", "popularity"], "random", ["ndcg@3"], progress=False)
     assert all(e is not None and e.low is None and e.within_noise for e in (r.estimates["ndcg@3"] for r in board.rows))
     assert any(f.check == "few users" and f.count == 1 for f in board.findings)
-    assert board.verdict(board.rows[1]) == "behind (no interval)"
+    assert board.verdict(board.rows[1]) == "no verdict"
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:

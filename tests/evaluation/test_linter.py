@@ -7,10 +7,13 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError
 from coterie.evaluation import (
@@ -21,6 +24,7 @@ from coterie.evaluation import (
     answer,
     check_folds,
     check_validation,
+    compare,
     k_folds,
     leave_k_out,
     lint,
@@ -31,6 +35,8 @@ from coterie.evaluation import (
     split_items,
     split_users,
 )
+from coterie.evaluation.leaderboard import Leaderboard
+from coterie.evaluation.linter import NOTHING
 from coterie.evaluation.linter.finding import counted, listed, share
 from coterie.evaluation.metrics import Predictions, Ranking
 from coterie.evaluation.splits import splits
@@ -294,7 +300,7 @@ def test_items_that_nobody_rated_in_training_are_counted_with_the_policy() -> No
 def test_what_else_a_split_counted_is_told_in_its_words() -> None:
     x = make([(0, i, 3.0, i) for i in range(3)] + [(1, 0, 3.0, 0)])
     finding = only(lint_split(leave_k_out(x)), "what the split left out")
-    assert finding.message == "1 users with no more than 1 ratings, kept for training only."
+    assert finding.message == "1 user with no more than 1 rating, kept for training only."
     assert finding.count == 1 and finding.severity == "note"
     assert not of_check(lint_split(SOUND), "what the split left out")
 
@@ -427,3 +433,56 @@ def test_words() -> None:
     assert [listed(["a"]), listed(["a", "b"]), listed(["a", "b", "c"])] == ["a", "a and b", "a, b and c"]
     shares = [share(part, 1000) for part in (0, 1, 500, 999, 1000)]
     assert shares == ["0%", "less than 1%", "50%", "more than 99%", "100%"]
+
+
+# ---- whether there is a verdict ---------------------------------------------------------------------------------
+
+
+def _compared(rows: list[tuple[int, int, float, int]], metrics: str, models: str = "popularity,bias") -> Leaderboard:
+    return compare(make(rows), models, "random", [metrics], progress=False)
+
+
+def _without_a_verdict(board: Leaderboard) -> str:
+    """The finding that says why, which stands first."""
+    assert not board.concluded
+    assert board.words()[0].startswith(f"There is no verdict by {board.primary.name}")
+    assert {board.verdict(row) for row in board.rows} == {"no verdict"}
+    assert (board.findings[0].check, board.findings[0].severity) == (NOTHING, "error")
+    return board.findings[0].message
+
+
+def test_one_user_decides_nothing() -> None:
+    rows = [(1, item, float(1 + item % 5), 0) for item in range(30)]
+    assert "the lists of one user alone are judged" in _without_a_verdict(_compared(rows, "ndcg@5"))
+    assert "all test ratings are those of one user" in _without_a_verdict(_compared(rows, "rmse", "bias"))
+    folds = compare(make([*rows, *((2, *row[1:]) for row in rows)]), "popularity", "5-fold", progress=False)
+    assert folds.concluded  # two users
+
+
+def test_ratings_that_are_all_equal_are_choices() -> None:
+    rows = [(user, item, 5.0, 0) for user in range(20) for item in range(15) if (user + item) % 3]
+    said = _without_a_verdict(_compared(rows, "rmse,ndcg@5", "bias"))
+    assert "All ratings are 5, so they are choices" in said and "implicit-als" in said
+    board = _compared(rows, "ndcg@5,rmse")
+    assert board.concluded
+    assert any("Metrics of ratings say nothing here" in note for note in board.notes)
+    assert not any("choices" in note for note in _compared(rows, "ndcg@5").notes)
+    assert _compared([*rows[:-1], (*rows[-1][:2], 4.0, 0)], "rmse", "bias").concluded
+
+
+def test_no_hits_decide_nothing() -> None:
+    x = make([(user, item, 4.0 + item % 2, 0) for user in range(12) for item in range(6)])
+    train = x.select(np.asarray(x.indices) < 4, keep_vocabularies=True)
+    test = x.select(np.asarray(x.indices) >= 4, keep_vocabularies=True)
+    unseen = compare(x, "popularity,ease", Split.of(train, test), ["ndcg@2"], progress=False)
+    said = _without_a_verdict(unseen)
+    assert "no training rating tells of any of 12 relevant test items" in said and "models that read it" in said
+    known = Dataset(x, Catalog.from_titles(pl.DataFrame({"item": x.items.ids})))  # some model may know
+    assert compare(known, "popularity,ease", Split.of(train, test), ["ndcg@2"], progress=False).concluded
+    # an item with one training rating, behind others in every list of one place
+    rows = [(user, item, 5.0, 0) for user in range(8) for item in range(4) if user % 4 != item]
+    x = make([*rows, *((user, 9, 5.0, 0) for user in range(8))])
+    last = (np.asarray(x.indices) == 4) & (x.user_index != 0)
+    split = Split.of(x.select(~last, keep_vocabularies=True), x.select(last, keep_vocabularies=True))
+    said = _without_a_verdict(compare(x, "popularity", split, ["recall@1"], progress=False))
+    assert "not one of 7 relevant test items is in any list of 1 place" in said

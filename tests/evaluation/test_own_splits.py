@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
-from coterie.evaluation import Split, compare, load_split
+from coterie.evaluation import Split, compare, load_split, split
 from tests.evaluation.made import make, triples
 
 
@@ -71,9 +71,7 @@ def test_parts_with_ids_of_their_own_become_one_split(one: dict[Any, float], oth
     known = {user for user, _ in one}
     expected = {(*pair, value) for pair, value in other.items() if pair not in one and pair[0] in known}
     assert triples(made.test) == expected
-    assert made.dropped.get("test ratings that are also training ratings, left out", 0) == len(
-        one.keys() & other.keys()
-    )
+    assert made.dropped.get("test ratings that training has too, left out", 0) == len(one.keys() & other.keys())
     for whole, first, second in (
         (made.train.users, train.users, test.users),
         (made.train.items, train.items, test.items),
@@ -84,10 +82,10 @@ def test_parts_with_ids_of_their_own_become_one_split(one: dict[Any, float], oth
 
 def test_pairs_in_both_parts_are_refused_or_left_out_as_the_caller_chose() -> None:
     test = {("b", 1): 4.0, ("b", 9): 1.0, ("z", 1): 1.0}
-    with pytest.raises(DataError, match="1 test ratings are also training ratings, the first of user 'b' and item 1"):
+    with pytest.raises(DataError, match="1 test rating is also a training rating, the first of user 'b' and item 1"):
         Split.of_parts(supplied(OLD), supplied(test))
     assert Split.of_parts(supplied(OLD), supplied(test), overlap="drop").dropped == {
-        "test ratings that are also training ratings, left out": 1,
+        "test ratings that training has too, left out": 1,
         "test users without training ratings, left out": 1,
         "test ratings of those users, left out": 1,
         "test items without training ratings, kept": 1,
@@ -114,3 +112,21 @@ def test_a_split_from_two_files(tmp_path: Path) -> None:
     assert board.n_users == 1
     with pytest.raises(DataError, match="3 test ratings are also training ratings"):
         load_split(data, first, **columns, cache=False)
+
+
+@pytest.mark.parametrize("how", ["time", "users"])
+def test_what_is_learnt_from_decays_and_what_is_asked_about_does_not(how: str) -> None:
+    x = make([(u, i, 1.0 + (u + i) % 5, 86_400 * (3 * u + 7 * i + 1)) for u in range(12) for i in range(9)])
+    plain = split(x, how)
+    weighed = plain.decayed(30)
+    assert weighed.test is plain.test
+    assert weighed.description.endswith("training ratings halve every 30 days")
+    told = [part for part in (plain.train, plain.given) if part is not None]
+    latest = max(int(part.timestamps.max()) for part in told)
+    for before, after in zip(told, [weighed.train, weighed.given], strict=False):
+        ages = (latest - before.timestamps) / 86_400
+        np.testing.assert_allclose(after.values, before.values * 0.5 ** (ages / 30), rtol=1e-6)
+    answers = compare(x, ["item-knn", "popularity"], weighed, ["ndcg"], progress=False)
+    assert not [row for row in answers.rows if row.error]
+    with pytest.raises(DataError, match="no timestamps"):
+        split(supplied(OLD | {("a", 2): 1.0}), "random:0.3").decayed(30)

@@ -26,11 +26,12 @@ from coterie.evaluation import (
     split_users,
 )
 from coterie.evaluation.splits import splits
+from coterie.evaluation.splits.base import RATINGS_LEFT_OUT, USERS_LEFT_OUT, in_words
 from coterie.evaluation.splits.by_rating import Which
 from tests.evaluation.made import make, ratings, triples
 
 SINGLE = ["time", "time:0.4", "random", "random:0.5", "leave-1-out", "leave-last-2-out", "each-user", "each-user:0.5",
-          "each-user-latest:0.3", "users", "users:0.5", "cold-items", "cold-items:0.3"]  # fmt: skip
+          "each-user-latest:0.3", "users", "users:0.5", "cold-items", "cold-items:0.3", "new-items"]  # fmt: skip
 
 
 def parts_of(made: Split) -> list[Interactions]:
@@ -123,7 +124,7 @@ def test_a_split_by_time_counts_newcomers() -> None:
         "test items without training ratings, kept": 1,
         "test ratings of those items": 1,
     }
-    assert "1 test users without training ratings" in str(parts)
+    assert "1 test user without training ratings" in str(parts)
 
 
 def test_a_random_split_has_its_share_and_its_seed() -> None:
@@ -140,7 +141,7 @@ def test_leave_k_out_takes_k_of_everyone_who_has_more(x: Interactions, k: int) -
     enough = x.user_counts > k
     assert np.array_equal(parts.test.user_counts, np.where(enough, k, 0))
     few = int((~enough).sum())
-    assert parts.dropped.get(f"users with no more than {k} ratings, kept for training only", 0) == few
+    assert parts.dropped.get(f"users with no more than {k} rating{'s' * (k > 1)}, kept for training only", 0) == few
 
 
 @given(ratings, st.integers(1, 3))
@@ -194,7 +195,7 @@ def test_one_split_is_not_several() -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda x: k_folds(x, 1), "n_folds must be at least 2, not 1"),
+        (lambda x: k_folds(x, 1), "takes 2 folds or more, not 1"),
         (lambda x: leave_k_out(x, 1, "first"), "which must be 'random' or 'latest', not 'first'"),
         (lambda x: split_each_user(x, 0.2, "first"), "which must be 'random' or 'latest', not 'first'"),
         (lambda x: split_users(x, given_share=1.0), "given_share must lie between 0 and 1, not 1.0"),
@@ -296,6 +297,26 @@ def test_cold_items_have_nothing_in_training(x: Interactions, share: float) -> N
     assert parts.dropped["test ratings of those items"] == parts.test.nnz
 
 
+def test_new_items_are_cold_items_with_lists_of_these_alone() -> None:
+    x = make([(u, i, 3.0, 0) for u in range(6) for i in range(10)])
+    cold, new = split(x, "cold-items:0.3", 5), split(x, "new-items:0.3", 5)
+    assert new.test.fingerprint == cold.test.fingerprint and new.train.fingerprint == cold.train.fingerprint
+    assert cold.candidates is None and new.candidates is not None
+    assert new.candidates.tolist() == (new.test.item_counts > 0).tolist()
+    assert new.description == "all ratings of 3 items held out, lists made of these (seed 5)"
+    with pytest.raises(ParameterError, match="candidates must be 'all' or 'cold', not 'warm'"):
+        split_items(x, candidates="warm")  # type: ignore[arg-type]
+
+
+def test_candidates_have_all_that_is_tested() -> None:
+    x = make([(u, i, 3.0, 0) for u in range(6) for i in range(4)])
+    train, test = (x.select(keep, keep_vocabularies=True) for keep in (x.indices < 2, x.indices >= 2))
+    with pytest.raises(DataError, match="6 test ratings are of items that are no candidates, the first of user 0"):
+        Split.of(train, test, candidates=np.array([True, True, True, False]))
+    with pytest.raises(DataError, match=r"each of 4 items whether lists may have it \(bool\), not int64 \(2,\)"):
+        Split.of(train, test, candidates=np.array([2, 3]))
+
+
 def test_nothing_to_learn_from_is_an_error() -> None:
     x = make([(u, i, 3.0, 7) for u in range(4) for i in range(4)])
     with pytest.raises(CoterieError, match="leaves no"):
@@ -308,3 +329,19 @@ def test_real_ratings_split_by_time(shared: Path) -> None:
     parts = split(x)
     assert parts.train.nnz == pytest.approx(0.8 * x.nnz, abs=5)
     assert parts.test.nnz + parts.dropped["test ratings of those users, left out"] == x.nnz - parts.train.nnz
+
+
+# ---- words ---------------------------------------------------------------------------------------------------
+
+
+def test_counts_in_words_and_remedies_that_help() -> None:
+    assert in_words(1, USERS_LEFT_OUT) == "1 test user without training ratings, left out"
+    assert in_words(2, USERS_LEFT_OUT) == "2 test users without training ratings, left out"
+    assert in_words(1, RATINGS_LEFT_OUT) == "1 test rating of those users, left out"
+    x = make([(1, 1, 5.0, 0), (1, 2, 4.0, 0), (2, 1, 3.0, 0)])
+    known = x.user_index == 0
+    parts = [x.select(mask, keep_vocabularies=True) for mask in (known, ~known)]
+    with pytest.raises(DataError, match=r"; 1 test user without.*; a test needs people who have training ratings too"):
+        Split.of(*parts)
+    with pytest.raises(ParameterError, match="takes 2 folds or more, not 1; in 5-fold each fifth"):
+        splits(x, "1-fold")

@@ -142,7 +142,7 @@ def test_new_items_are_solved_against_the_users(model: Any) -> None:
     x = world()
     fresh = ct.Interactions.from_arrays(
         ct.Vocabulary(x.users.ids[:12], "user"), ct.Vocabulary([5], "item"),
-        np.arange(12), np.zeros(12, int), np.full(12, 4.0),
+        np.arange(12), np.zeros(12, int), np.full(12, 4.0), np.full(12, 10**9),
     )  # fmt: skip
     model.fit(x).update(fresh)
     table = model.recommend(int(x.users.ids[20]), 100)

@@ -72,3 +72,10 @@ def test_random_is_fixed_by_seed_and_profile_and_otherwise_even() -> None:
     assert scores.mean() == pytest.approx(0.5, abs=0.01)
     assert scores.std() == pytest.approx(np.sqrt(1 / 12), abs=0.01)
     assert len({row.tobytes() for row in scores}) == len({row.tobytes() for row in (profiles.toarray() > 0)})
+
+
+def test_weighted_popularity_is_what_ratings_add_up_to() -> None:
+    dense = world()
+    model = ct.Popularity(weighted=True).fit(interactions(dense))
+    np.testing.assert_allclose(model.score(np.zeros((1, dense.shape[1])))[0], np.nansum(dense, axis=0), rtol=1e-6)
+    assert "add up to" in model.explain({}, 101).summary

@@ -24,6 +24,8 @@ def test_what_is_written_is_read(name: str, tmp_path: Path) -> None:
             value = parameter.choices[-1]
         elif parameter.type is bool:
             value = not parameter.default
+        elif parameter.type is str:
+            value = None if parameter.default is None else f"{parameter.default}+svd"
         elif parameter.default is not None:
             value = parameter.type(parameter.default * 1.5)
         setattr(model, parameter.name, value)

@@ -53,9 +53,9 @@ def test_wrong_options_are_refused_before_anything_is_fitted(
 def test_missing_genres_are_an_error_with_the_remedy(steps: dict[str, Any]) -> None:
     bare = Catalog.from_titles(pl.DataFrame({"item": world().items.ids}))
     for content, said in ((None, "there is no catalog"), (bare, "the catalog has none")):
-        with pytest.raises(DataError, match=rf"needs the genres of the items, and {said}; give fit a catalog"):
+        with pytest.raises(DataError, match=rf"needs the genres of the items, and {said}; bring a catalog"):
             ct.Reranked(ct.EASE(), **steps).fit(world(), content)
-    with pytest.raises(UnknownIdError, match=r"never names 'Horror'.*genres are not known; give fit a catalog"):
+    with pytest.raises(UnknownIdError, match=r"never names 'Horror'.*genres are not known; bring a catalog"):
         ct.Reranked(ct.EASE(), never=["Horror"]).fit(world())
 
 

@@ -268,10 +268,10 @@ def test_fit_leaves_the_given_model_alone_and_wrap_takes_it() -> None:
 
 def test_update_is_the_models() -> None:
     x = world()
+    users, items = [77, 77, int(x.users.ids[1])], [555, int(x.items.ids[0]), 555]
     new = ct.Interactions.from_frame(
-        pl.DataFrame({"u": [77, 77, int(x.users.ids[1])], "i": [555, int(x.items.ids[0]), 555], "r": [4.0, 3.0, 5.0]}),
-        user="u", item="i", rating="r",
-    )  # fmt: skip
+        pl.DataFrame({"u": users, "i": items, "r": [4.0, 3.0, 5.0], "t": [10**9] * 3}), "u", "i", "r", "t"
+    )
     options: dict[str, Any] = {"diversity": 0.4, "similarity": "ratings", "at_most": {"War": 2}}
     model = ct.Reranked(ct.EASE(), **options).fit(x, catalog())
     before = model.model_

@@ -125,7 +125,9 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
     if hasattr(error, "possibilities"):  # an unknown option
         named = [c for commands in _COMMANDS.values() for c in commands if c.__name__ == _command(arguments)]
         model = _model(arguments) if any(map(takes_model, named)) else None
-        if model is not None:
+        if getattr(error, "option_name", None) in ("-d", "--data"):
+            message += "; here the data is an argument, without an option"
+        elif model is not None:
             message += f"; options of {model}: {flags(model) or 'none'}"
         elif _command(arguments) in ("fit", "tune"):
             message += f"; which there are depends on the model: {', '.join(MODELS)}"

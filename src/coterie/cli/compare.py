@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coterie.cli.judging import Judging
 from coterie.cli.options import DataArgument, HyperParameters, as_options, flag, settings, switches
-from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, table
+from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, stderr, table
 from coterie.cli.reranking import LIST_FLAGS, reranked_from_text
 from coterie.errors import ParameterError
 from coterie.models.registry import MODELS, model_class
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from coterie.data.dataset import Dataset
     from coterie.evaluation.leaderboard import Leaderboard, Row
-    from coterie.evaluation.splits import Split
     from coterie.models.base import Recommender
 
 _JUDGING, _FILES = "How models are judged", "Files"
@@ -53,63 +53,7 @@ def compare(
             help="One more model, its own options after it: -m item-knn --n-neighbors 40. Repeat.",
         ),
     ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME,NAME", help="ndcg@10, recall@20, rmse ...; the first decides. May be repeated."),
-    ] = None,
-    budget: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="What each model may take to fit and answer: 90s, 10m, 1h."),
-    ] = None,
-    tune: Annotated[
-        bool, typer.Option("--tune", metavar="", help="Tune each model first, for as long as --budget says.")
-    ] = False,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="What is held out: time, random, leave-last-1-out, 5-fold, users ...",
-            rich_help_panel=_JUDGING,
-        ),
-    ] = None,
-    test: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A split of your own: DATA is all training, and this file, read in the same way, is the test.",
-            rich_help_panel=_JUDGING,
-        ),
-    ] = None,
-    overlap: Annotated[
-        Literal["error", "drop"],
-        typer.Option(help="What becomes of test ratings that DATA has as well.", rich_help_panel=_JUDGING),
-    ] = "error",
-    k: Annotated[
-        int,
-        typer.Option(
-            "-k", min=1, metavar="N", help="Length of lists where a metric does not say.", rich_help_panel=_JUDGING
-        ),
-    ] = 10,
-    relevant_from: Annotated[
-        float | None,
-        typer.Option(metavar="RATING", help="Held-out ratings from this on are relevant.", rich_help_panel=_JUDGING),
-    ] = None,
-    sampled: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="Rank among N sampled items, not among all.", rich_help_panel=_JUDGING),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, metavar="NUMBER", help="Seed of all that is drawn.", rich_help_panel=_JUDGING)
-    ] = 0,
-    allow_leaks: Annotated[
-        bool,
-        typer.Option(
-            "--allow-leaks",
-            metavar="",
-            help="Go on where training has what models are asked; it is then said.",
-            rich_help_panel=_JUDGING,
-        ),
-    ] = False,
+    judging: Judging = Judging(),
     csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table as CSV too.", rich_help_panel=_FILES)
     ] = None,
@@ -125,24 +69,12 @@ def compare(
     from coterie.evaluation import ComparisonInterrupted
     from coterie.evaluation import compare as run
 
-    if test is not None and split is not None:
-        raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
-    dataset = data.load()
-    asked: dict[str, Any] = {
-        "split": split if test is None else _brought_along(dataset, data, test, overlap),
-        "metrics": metric or None,
-        "k": k,
-        "relevant_from": relevant_from,
-        "random_state": seed,
-        "budget": budget,
-        "tune": tune,
-        "sampled": sampled,
-        "allow_leaks": allow_leaks,
-    }
+    dataset = replace(data, half_life=None).load()  # what models are asked about does not age
+    asked = judging.asked(dataset, data)
     contestants = _contestants(models or [], model or [], dataset)
-    folder = _folder([*vars(data).items(), *{**asked, "split": split}.items(), ("test", test), ("overlap", overlap)])
+    folder = _folder([*vars(data).items(), *vars(judging).items()])
     try:
-        board = run(dataset, contestants, progress=not out.as_json, resume=folder, **asked)
+        board = run(dataset, contestants, progress=_progress(out), resume=folder, **asked)
     except ComparisonInterrupted as interruption:
         return _interrupted(interruption.board, out, kept=folder.exists())
     shutil.rmtree(folder, ignore_errors=True)
@@ -153,15 +85,20 @@ def compare(
 
         write_comparison(html, board)
     _show(board, out)
-    return 1 if all(row.error for row in board.rows) else 0
+    failed = [row for row in board.rows if row.error]
+    for row in failed if out.as_json else ():  # elsewhere they are in the words
+        complain("warning", f"{row.model} failed: {row.error}")
+    if len(failed) == len(board.rows):
+        complain("error", "no model could be judged: all of them failed")
+        return 1
+    return 0
 
 
-def _brought_along(dataset: Dataset, data: DataArgument, test: Path, overlap: Literal["error", "drop"]) -> Split:
-    """The dataset as training with the test ratings of a file."""
-    from coterie.cli.sources import read_dataset
-    from coterie.evaluation import load_split
-
-    return load_split(dataset, read_dataset(replace(data, data=str(test))), overlap)[1]
+def _progress(out: Output) -> bool | Callable[[str], None]:
+    """Nothing beside a document for machines; a bar on a terminal; elsewhere, as in a log, a line for each model."""
+    if out.as_json:
+        return False
+    return True if stderr().is_terminal else lambda line: stderr().print(cell(" ".join(line.split())), soft_wrap=True)
 
 
 def _show(board: Leaderboard, out: Output) -> None:
@@ -174,7 +111,7 @@ def _findings(board: Leaderboard) -> list[str]:
     """What the linter found, worst first."""
     lines = []
     for finding in board.findings:
-        text = cell(as_options(finding.message, ["--split"]))
+        text = cell(as_options(finding.message, ["--split", "--catalog"]))
         colour = _COLOURS.get(finding.severity)
         lines.append(f"[{colour}]{finding.severity}[/{colour}]: {text}" if colour else text)
     return lines
@@ -269,16 +206,16 @@ def _contestant(text: str, dataset: Dataset) -> Recommender:
 
 
 def leaderboard_table(board: Leaderboard) -> Any:
-    """A leaderboard that fits a terminal of 80 columns, two lines a model; a wider one shows more metrics."""
+    """A leaderboard, two lines a model; metrics that a narrow terminal has no room for stand in a table below."""
     from coterie.evaluation import units
 
     rates = all(row.recommend_seconds is None for row in board.rows)
-    # What every reader wants comes first, since a narrow terminal leaves out the last columns.
+    # What every reader wants comes first, since on a narrow terminal the last columns come further below.
     first, *others = (measure.name.replace("@", "\n@", 1) for measure in board.measures)
     columns: dict[str, Side] = {"model": "left"}
     costs = [f"fit s\n{'predict' if rates else 'list'} s", "memory\nmodel"]
     made = table(columns | dict.fromkeys([first, "against\nleader", *costs, *others], "right"))
-    made.last_goes_first = True
+    made.last_goes_first = made.stacked = True
     for row in board.rows:
         name = cell("\n".join([row.model.partition("(")[0], *row.options]))
         if row.error:
@@ -313,7 +250,7 @@ def _against(board: Leaderboard, row: Row) -> str:
     from coterie.evaluation import units
 
     estimate = row.estimates.get(board.primary.name)
-    if estimate is None or estimate.difference is None:
-        return "leads" if row is board.leader else "-"
+    if estimate is None or estimate.difference is None or not board.concluded:
+        return "leads" if board.verdict(row) == "leads" else "-"
     p = "" if estimate.p_value is None else f"\n{units.p_value(estimate.p_value)}"
     return f"{estimate.difference:+.4f}{p}"

@@ -49,6 +49,15 @@ Rated = Annotated[
 ]
 K = Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many.")]
 Explained = Literal["rating", "score"]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="TIME",
+        help="When the rating is given, such as 2018-05-03 or Unix seconds, for models that ask (time-bias). "
+        "By default at the end of training.",
+    ),
+]
 
 
 def demo(
@@ -200,14 +209,13 @@ def recommend(
 
     An item without a known year (genre, relevance) satisfies no condition on years (genres, tags).
     """
-    from coterie.cli.reranking import with_lists
     from coterie.cli.sources import find_item, obtain_model, parse_profile
 
     if users and rated:
         raise UsageError("recommend for known users or for a stranger: give user ids or --rated, not both")
     if not users and not rated:
         raise UsageError('recommend for whom? Give user ids, or ratings such as --rated "Toy Story (1995)=5"')
-    fitted = with_lists(obtain_model(model, data), lists)
+    fitted = obtain_model(model, data, lists)
     train = fitted.train_
     among = wanted.constraints([find_item(text, train, fitted.catalog_) for text in candidate] if candidate else None)
     if users:
@@ -241,6 +249,7 @@ def predict(
         list[str], typer.Argument(metavar="[USER] ITEM...", help="A user id (none with --rated), then ids or titles.")
     ],
     rated: Rated = None,
+    at: At = None,
 ) -> None:
     """The ratings that a person would give to items."""
     import polars as pl
@@ -250,13 +259,18 @@ def predict(
     _enough(who_and_what, rated, "predict")
     fitted = obtain_model(model, data)
     who, items = _person(fitted, who_and_what, rated)
-    ratings = fitted.predict_for(who, items) if isinstance(who, dict) else fitted.predict([who] * len(items), items)
+    times = _times(fitted, at, len(items))
+    if isinstance(who, dict):
+        ratings = fitted.predict_for(who, items, times)
+    else:
+        ratings = fitted.predict([who] * len(items), items, times)
     titles = [] if fitted.catalog_ is None else [fitted.catalog_.titles(items)]
     actual = who if isinstance(who, dict) else _ratings_of(fitted, who)
     given = pl.Series("rated", [actual.get(item) for item in items], pl.Float32)
     found = pl.DataFrame([pl.Series("item", items), *titles, pl.Series("prediction", ratings), given])
     title = f"Predicted by {_label(fitted)} for " + ("a stranger" if isinstance(who, dict) else f"user {who}")
-    document = {**_about(fitted), **_whom(who), "predictions": found}
+    title += f" at {at}" if at else ""
+    document = {**_about(fitted), **_whom(who), "at": at, "predictions": found}
     shown = found if given.is_not_null().any() else found.drop("rated")
     out.show(document, heading(title), frame_table(shown, decimals=2))
 
@@ -273,6 +287,7 @@ def explain(
         Explained | None,
         typer.Option("--of", help="What to explain; by default the rating where the model predicts ratings."),
     ] = None,
+    at: At = None,
     k: K = 10,
 ) -> None:
     """Why an item has its predicted rating, or its score in lists, for a person: contributions that add up."""
@@ -283,7 +298,8 @@ def explain(
         raise UsageError(f"explain takes one item, not {', '.join(map(repr, who_and_what[0 if rated else 1 :]))}")
     fitted = obtain_model(model, data)
     who, [item] = _person(fitted, who_and_what, rated)
-    explanation = fitted.explain(who, item, of)
+    times = _times(fitted, at, 1)
+    explanation = fitted.explain(who, item, of, None if times is None else times[0])
     given = (who if isinstance(who, dict) else _ratings_of(fitted, who)).get(item)
     document = {
         **_about(fitted),
@@ -291,6 +307,7 @@ def explain(
         "item": item,
         "title": _title(fitted, item),
         "rated": given,
+        "at": at,
         "of": explanation.of,
         "score": explanation.score,
         "base": explanation.base,
@@ -327,6 +344,13 @@ def _label(model: Recommender) -> str:
 
 def _whom(who: Id | dict[Id, float]) -> dict[str, Any]:
     return {"profile": who} if isinstance(who, dict) else {"user": who}
+
+
+def _times(model: Recommender, at: str | None, n: int) -> list[str] | None:
+    """The time of ``--at`` for n ratings."""
+    if at is not None and not model.predicts_at_times:
+        raise UsageError(f"--at {at}: what {model.name} predicts does not depend on when; leave it out")
+    return None if at is None else [at] * n
 
 
 def _title(model: Recommender, item: Id) -> str | None:

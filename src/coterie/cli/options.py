@@ -273,6 +273,10 @@ class DataOptions:
             metavar="BEHAVIOR=NUMBER", help="What a behavior is worth, as buy=5; repeat.", rich_help_panel=_READING
         ),
     ] = None
+    catalog: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Items: item,title,genres (joined by |).", rich_help_panel=_READING),
+    ] = None
     separator: Annotated[
         str | None, typer.Option(metavar="TEXT", help="What stands between columns.", rich_help_panel=_READING)
     ] = None
@@ -379,8 +383,11 @@ def as_options(text: str, options: Collection[str]) -> str:
     """A message with the library's keywords as options: ``on_error="skip"`` is ``--on-error skip``.
 
     Only where the command has such an option, and only what a remedy looks like: a text in double quotes, ``...``, or
-    True, which is a flag; and *without* a keyword.
+    True, which is a flag; and *without* a keyword. What the library calls ``similarity`` in `coterie.Reranked` is
+    ``--diversity-by``.
     """
+    if text.startswith("Reranked: "):
+        text = text.removeprefix("Reranked: ").replace("similarity=", "diversity_by=")
 
     def written(match: re.Match[str]) -> str:
         option = flag(match["name"])

@@ -97,7 +97,7 @@ def _tolerance(result: Result) -> str:
     """How far from the published figure ours may be: ±, or only on the worse side."""
     if result.published is None or result.ours is None or result.tolerance is None:
         return "-"
-    sign = {"equal": "±", "at most": "+", "at least": "-"}[result.direction]
+    sign = {"equal": "± ", "at most": "up to +", "at least": "down to -"}[result.direction]
     return f"{sign}{result.tolerance:.10f}".rstrip("0").rstrip(".")
 
 
@@ -126,6 +126,8 @@ def _notes(chosen: Protocol, results: list[Result]) -> list[str]:
     compared = [result for result in results if result.within is not None]
     inside = sum(result.within is True for result in compared)
     verdict = f"{inside} of {len(compared)} figures are in tolerance."
+    if any(result.direction != "equal" for result in compared):
+        verdict += " Up to +, or down to -: a better figure than the published one is in tolerance however far it is."
     if not compared:
         verdict = "Nothing here can be compared with a published figure."
     return [cell(text) for text in [verdict, *notes, *sources]]

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from coterie.cli.options import ListOptions, flag
-from coterie.errors import ParameterError
+from coterie.errors import AmbiguousTitleError, ParameterError, UnknownIdError
 
 if TYPE_CHECKING:
     from coterie.data.catalog import Catalog
@@ -28,6 +28,14 @@ def with_lists(fitted: Recommender, options: ListOptions) -> Recommender:
     return Reranked(fitted, **settings).wrap() if settings else fitted
 
 
+def reranked(model: Recommender, options: ListOptions, x: Interactions, catalog: Catalog | None) -> Recommender:
+    """A model to be fitted to `x` with lists as the options say; itself where they say nothing."""
+    from coterie.models.reranking import Reranked
+
+    settings = list_settings(options, x, catalog)
+    return Reranked(model, **settings) if settings else model
+
+
 def reranked_from_text(
     model: Recommender, given: Iterable[tuple[str, str]], x: Interactions, catalog: Catalog | None
 ) -> Recommender:
@@ -35,8 +43,6 @@ def reranked_from_text(
 
     ``must``, ``never`` and ``at_most`` may come several times.
     """
-    from coterie.models.reranking import Reranked
-
     options = ListOptions()
     for name, text in given:
         if name in _MANY:
@@ -45,8 +51,7 @@ def reranked_from_text(
             setattr(options, name, text)
         else:
             raise ParameterError(f"{flag(name)} says nothing about lists; there are {', '.join(LIST_FLAGS)}")
-    settings = list_settings(options, x, catalog)
-    return Reranked(model, **settings) if settings else model
+    return reranked(model, options, x, catalog)
 
 
 def list_settings(options: ListOptions, x: Interactions, catalog: Catalog | None) -> dict[str, Any]:
@@ -81,4 +86,12 @@ def _item_or_genre(text: str, x: Interactions, catalog: Catalog | None) -> Id:
 
     genres = [] if catalog is None else catalog.genres
     found = next((genre for genre in genres if genre.casefold() == text.strip().casefold()), None)
-    return find_item(text, x, catalog) if found is None else found
+    if found is not None:
+        return found
+    try:
+        return find_item(text, x, catalog)
+    except AmbiguousTitleError:
+        raise
+    except UnknownIdError as error:
+        known = f"genres are {', '.join(genres)}" if genres else "no genres are known; --catalog FILE brings them"
+        raise UnknownIdError(f"{text!r} is no genre ({known}), and no item: {error}") from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import coterie as ct
-from coterie.cli.options import DataOptions, HyperParameters, ModelOptions, flag, settings
+from coterie.cli.options import DataOptions, HyperParameters, ListOptions, ModelOptions, flag, settings
 from coterie.cli.output import complain, frame_table, stderr, working
 from coterie.errors import AmbiguousTitleError, DataError, ParameterError, UnknownIdError
 from coterie.models.registry import MODELS, model_class
@@ -41,6 +41,7 @@ def read_dataset(options: DataOptions) -> Dataset:
         separator=options.separator,
         duplicates=options.duplicates,
         implicit=_implicit(options.implicit),
+        catalog=options.catalog,
         on_error=options.on_error,
         cache=not options.no_cache,
     )
@@ -132,10 +133,15 @@ def fit_to(model: Recommender, data: Dataset, checkpoint: Path | None = None) ->
         return model.fit(data.interactions, data.catalog, checkpoint=checkpoint)
 
 
-def obtain_model(options: ModelOptions, data: DataOptions) -> Recommender:
-    """The model that --model means: fitted now to --data, or opened from a folder."""
+def obtain_model(options: ModelOptions, data: DataOptions, lists: ListOptions = ListOptions()) -> Recommender:
+    """The model that --model means, with lists as they are asked for: fitted now to --data, or opened from a folder."""
+    from coterie.cli.reranking import reranked, with_lists
+
     if options.model in MODELS:
-        return fit_model(options.model, options.hyper_parameters, data.load())
+        dataset = data.load()
+        model = model_class(options.model)(**settings(options.model, options.hyper_parameters))
+        # The fit of what is wrapped begins by looking at the rules, so that a wrong one is refused at once.
+        return fit_to(reranked(model, lists, dataset.interactions, dataset.catalog), dataset)
     if not Path(options.model).exists():
         raise ParameterError(
             f"--model {options.model!r} is neither a folder nor a model; there are {', '.join(MODELS)}"
@@ -144,7 +150,7 @@ def obtain_model(options: ModelOptions, data: DataOptions) -> Recommender:
     if changed:
         raise ParameterError(f"{options.model} is a fitted model and brings its data; leave out {flag(changed[0])}")
     with working(f"Opening {options.model}"):
-        return ct.load_model(options.model)
+        return with_lists(ct.load_model(options.model), lists)
 
 
 # ---- items and profiles -----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from coterie.cli.options import DataOptions, ModelArgument, as_options, as_words, settings
+from coterie.cli.options import DataArgument, ModelArgument, as_options, as_words, settings
 from coterie.cli.output import INTERRUPTED, Output, Side, cell, heading, stdout, table
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def tune(
     model: ModelArgument,
-    data: DataOptions,
+    data: DataArgument,
     out: Output,
     metric: Annotated[str, typer.Option(metavar="NAME", help="What is to be best: ndcg@10, recall@20, rmse ...")] = (
         "ndcg@10"
@@ -25,7 +25,7 @@ def tune(
     budget: Annotated[
         str | None, typer.Option(metavar="TIME", help="Search for so long: 90, 45s, 10m, 1h. Ctrl-C ends it too.")
     ] = None,
-    trials: Annotated[
+    n_trials: Annotated[
         int | None,
         typer.Option(min=1, metavar="N", help="So many trials, kept ones included; 50 without a budget."),
     ] = None,
@@ -53,24 +53,22 @@ def tune(
     What follows the model as its own option stays as given; the rest is searched. To know how good the result is on
     ratings that the search has not seen, hold out a part of the data first.
 
-    Example: coterie tune als --metric rmse --budget 2m --config als.toml
+    Example: coterie tune als ratings.csv --metric rmse --budget 2m --config als.toml
     """
     from coterie.evaluation.search import tune as search
     from coterie.evaluation.units import parse_duration
 
-    seconds = None if budget is None else parse_duration(budget, "--budget")
-    fixed = settings(model.model, model.hyper_parameters)
     found = search(
         model.model,
         data.load(),
         metric,
-        seconds,
-        trials,
+        None if budget is None else parse_duration(budget, "--budget"),
+        n_trials,
         split,
         relevant_from,
         k,
         seed,
-        fixed,
+        settings(model.model, model.hyper_parameters),
         storage,
         progress=not out.as_json,
     )

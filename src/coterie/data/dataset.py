@@ -118,7 +118,10 @@ class Dataset:
     def _items_of(self, genres: Sequence[str] | None, years: tuple[int, int] | None) -> pl.Series:
         """Ids of the items of any of `genres` and of `years`."""
         if self.catalog is None:
-            raise DataError(f"{self.name} has no catalog, so it cannot be filtered by genre or year")
+            raise DataError(
+                f"{self.name} has no catalog, so it cannot be filtered by genre or year; load it with catalog=... "
+                "(a file with the columns item, title, genres)"
+            )
         if isinstance(genres, str):
             raise ParameterError(f"genres must be a list such as [{genres!r}], not the text {genres!r}")
         chosen = self.catalog.items

@@ -327,6 +327,13 @@ def header_of(source: Source, separator: str) -> list[str]:
         raise DataError(f"{source.name} line 1: quotes do not match ({error}): {shorten(line)}") from None
 
 
+def guess_separator(line: str) -> str:
+    """What stands between the fields of a line."""
+    if "::" in line:
+        return "::"
+    return max(",", "\t", ";", "|", key=line.count)
+
+
 def split_line(line: str, separator: str) -> list[str]:
     """The fields of one line, with quotes undone where the separator is a comma or semicolon."""
     if separator in (",", ";"):

@@ -14,13 +14,14 @@ import polars as pl
 
 from coterie.data.compress import check_duplicates
 from coterie.data.dataset import Dataset
-from coterie.data.delimited import Delimited, Kind, header_of
+from coterie.data.delimited import Delimited, Kind, guess_separator, header_of
 from coterie.data.feedback import Weights, checked_threshold, checked_weights
 from coterie.data.findings import Findings, OnError, listed, shorten
 from coterie.data.frames import Columns, build, column_names, is_frame, to_polars
 from coterie.data.interactions import Duplicates, Interactions
+from coterie.data.items import with_catalog
 from coterie.data.movielens import find_layout, only_file, read_movielens
-from coterie.data.sources import Source
+from coterie.data.sources import PARQUET, Source
 from coterie.data.times import NUMBER
 from coterie.errors import DataError, DataWarning, ParameterError
 
@@ -33,7 +34,6 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 }
 # Endings of MovieLens' files without a header: user, item, rating and time in this order.
 _HEADERLESS = (".dat", ".data", ".base", ".test")
-_PARQUET = (".parquet", ".pq")
 
 Column = str | int | None
 
@@ -51,6 +51,7 @@ def load(
     duplicates: Duplicates = "last",
     implicit: bool | float = False,
     half_life: float | None = None,
+    catalog: Any = None,
     on_error: OnError = "raise",
     cache: bool = True,
     **options: Any,
@@ -80,6 +81,9 @@ def load(
         See `Interactions.binarized`.
     half_life : float or None
         Days in which a rating loses half its value, counted back from the latest one. See `Interactions.decayed`.
+    catalog : path, frame or None
+        What is known about the items: a table of their ids, titles and genres (joined by ``|``), for ratings that come
+        in a single file or frame; elsewhere it takes the place of what comes along. See `with_catalog`.
     on_error : {"raise", "skip"}
         Whether a line that cannot be used is an error, or left out and counted in `Dataset.report`.
     cache : bool
@@ -115,6 +119,8 @@ def load(
         if not path.exists():
             raise _not_there(path)
         dataset = load_path(path, _bare_name(path), given, separator, duplicates, on_error, cache, weights)
+    if catalog is not None:
+        dataset = with_catalog(dataset, catalog, item if isinstance(item, str) else None, on_error)
     _tell(dataset)
     if implicit is not False:
         dataset = replace(dataset, ratings=dataset.interactions.binarized(checked_threshold(implicit)))
@@ -216,7 +222,7 @@ def _from_file(
 ) -> Dataset:
     """From one file of ratings."""
     path = source.path
-    if path.suffix.lower() in _PARQUET:
+    if path.suffix.lower() in PARQUET:
         _refuse_separator(separator, "a Parquet file")
         try:
             lazy = pl.scan_parquet(path)
@@ -240,7 +246,7 @@ def _from_text(
 ) -> tuple[pl.DataFrame, Columns]:
     """The columns of a delimited file."""
     first = source.first_line().decode("utf-8", "replace")
-    separator = separator or _guess_separator(first)
+    separator = separator or guess_separator(first)
     names = header_of(source, separator)
     header = None
     if source.file_name.removesuffix(".gz").endswith(_HEADERLESS) and set(given.values()) == {None}:
@@ -314,20 +320,13 @@ def _choose(names: Sequence[str], given: Mapping[str, Column], what: str, findin
     return columns
 
 
-def _guess_separator(line: str) -> str:
-    """What stands between the fields of a line."""
-    if "::" in line:
-        return "::"
-    return max(",", "\t", ";", "|", key=line.count)
-
-
 # ---- words to the caller -----------------------------------------------------------------------------------
 
 
 def _bare_name(path: Path) -> str:
     """A file's name without its endings, or a folder's name."""
     name = path.resolve().name
-    for ending in () if path.is_dir() else (".gz", ".zip", ".csv", ".tsv", ".txt", *_PARQUET):
+    for ending in () if path.is_dir() else (".gz", ".zip", ".csv", ".tsv", ".txt", *PARQUET):
         name = name.removesuffix(ending)
     return name or "dataset"
 
@@ -337,7 +336,7 @@ def _refuse_options(options: Mapping[str, Any], what: str) -> None:
     for name, value in options.items():
         raise ParameterError(
             f"{name}={value!r} is no option for {what}; there are user, item, rating, timestamp, behavior, weights, "
-            "separator, duplicates, implicit, half_life, on_error and cache"
+            "separator, duplicates, implicit, half_life, catalog, on_error and cache"
         )
 
 

@@ -14,6 +14,8 @@ from typing import IO, cast
 
 from coterie.errors import DataError
 
+#: Endings of files that are no text.
+PARQUET = (".parquet", ".pq")
 # Reading in pieces of this size keeps a faulty line's neighbourhood small.
 _BLOCK = 1 << 18
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
 
+import numpy as np
 import polars as pl
 
-from coterie.errors import DataError
+from coterie.errors import DataError, ParameterError
+
+#: Times as a caller gives them: Unix seconds, datetimes or text.
+Times = Iterable[int] | Iterable[str] | Iterable[datetime]
 
 INTEGER = r"^[+-]?\d+$"
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -52,6 +59,33 @@ def unix_seconds(column: pl.Series) -> pl.Series:
     if kind == pl.String or kind == pl.Categorical or isinstance(kind, pl.Enum):
         return _from_text(column.cast(pl.String))
     raise DataError(f"times must be Unix seconds, datetimes or text, but column {column.name!r} is {kind}")
+
+
+def given_times(times: Any, n: int, what: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Unix seconds, int64 (n,), of the times that a caller gives for n `what`, in any form that `unix_seconds` takes.
+
+    Raises
+    ------
+    ParameterError
+        There are not n of them, or one is missing or cannot be read.
+    """
+    values = times if isinstance(times, (np.ndarray, pl.Series)) else list(times)
+    if len(values) != n or np.ndim(values) != 1:
+        raise ParameterError(f"{len(values)} timestamps for {n} {what}; give as many, or leave timestamps out")
+    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+        values = values.astype("datetime64[us]")  # polars does not know all units
+    try:
+        seconds = unix_seconds(pl.Series("timestamps", values, strict=True))
+    except (DataError, TypeError, pl.exceptions.PolarsError) as error:
+        why = str(error).partition("\n")[0]
+        raise ParameterError(f"timestamps must be Unix seconds, datetimes or text: {why}") from error
+    if seconds.null_count():
+        place = int(seconds.is_null().arg_max() or 0)
+        raise ParameterError(
+            f"timestamps: number {place + 1} of {n}, {values[place]!r}, is missing or cannot be read; "
+            "give every one, or leave timestamps out"
+        )
+    return seconds.to_numpy().astype(np.int64)
 
 
 def _from_text(column: pl.Series) -> pl.Series:

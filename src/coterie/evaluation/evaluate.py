@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -31,6 +32,8 @@ _BLOCK_USERS = 1 << 14
 _BLOCK_SCORED = 1 << 10
 # Users of the little fit that has kernels compiled before the clock starts: enough for lists of many users.
 _WARM_UP_USERS = 24
+# So long it goes on after its first sweep: many thousands of sweeps compile nothing more.
+_WARM_UP_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -152,15 +155,19 @@ class Questions:
         ones and `sampled` others, drawn from what the user has rated neither in the profile nor in the test."""
         assert self.sampled is not None
         own = [rows_of(part, np.array([user])).indices for part in (self.split.profiles, self.split.test)]
-        others = np.setdiff1d(np.arange(self.split.test.n_items), np.concatenate(own), assume_unique=True)
+        among = self.split.candidates
+        listed = np.arange(self.split.test.n_items) if among is None else np.flatnonzero(among)
+        others = np.setdiff1d(listed, np.concatenate(own), assume_unique=True)
         generator = np.random.default_rng([self.random_state, user])
         drawn = generator.choice(others, min(self.sampled, len(others)), replace=False)
         return np.sort(np.concatenate([rows_of(self.relevant, np.array([user])).indices, drawn]))
 
 
-def rows_of(x: Interactions, users: Array) -> Rows:
-    """The rows of some users as compressed rows of their own."""
+def rows_of(x: Interactions, users: Array, items: Array | None = None) -> Rows:
+    """The rows of some users, with the columns of some items (a mask), as compressed rows of their own."""
     matrix = x.to_scipy()[users]
+    if items is not None:
+        matrix = matrix[:, np.flatnonzero(items)]
     return Rows(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data)
 
 
@@ -233,7 +240,7 @@ def _lists(model: Recommender, questions: Questions, tick: Callable[[], None]) -
         elif questions.sampled:
             found = _best_candidates(model.score(profiles, users), questions, block)
         else:
-            found = model.rank(profiles, questions.k, users)[0]
+            found = model.rank(profiles, questions.k, users, allowed=questions.split.candidates)[0]
         items[start : start + len(block), : found.shape[1]] = found
         start += len(block)
         tick()
@@ -269,8 +276,13 @@ def _pair_shares(model: Recommender, questions: Questions, tick: Callable[[], No
     shares = []
     for block in questions.blocks(_BLOCK_SCORED):
         profiles, users = questions.asked(block)
-        relevant, seen = rows_of(questions.relevant, block), rows_of(questions.split.profiles, block)
-        shares.append(pair_shares(model.score(profiles, users), relevant[:2], seen[:2]))
+        relevant, seen = (
+            rows_of(x, block, questions.split.candidates) for x in (questions.relevant, questions.split.profiles)
+        )
+        scores = model.score(profiles, users)
+        if questions.split.candidates is not None:
+            scores = scores[:, questions.split.candidates]
+        shares.append(pair_shares(scores, relevant[:2], seen[:2]))
         tick()
     return np.concatenate(shares)
 
@@ -300,7 +312,8 @@ def warm_up(model: Recommender, questions: Questions) -> None:
     few = train.users.ids[ordered[len(ordered) // 2 :][:_WARM_UP_USERS]]  # of middling activity: quick
     try:
         little = train.filter(users=few)
-        copy = dataclasses.replace(model).fit(little, questions.catalog)  # type: ignore[type-var]
+        copy: Recommender = dataclasses.replace(model)  # type: ignore[type-var]
+        copy.fit(little, questions.catalog, watch=_Impatient() if copy.learns_in_sweeps else None)
         everyone = np.arange(little.n_users)
         if questions.k:
             copy.rank(little.to_scipy(), questions.k, everyone)
@@ -308,3 +321,14 @@ def warm_up(model: Recommender, questions: Questions) -> None:
             copy.rate(little.to_scipy(), little.user_index[:50], little.indices[:50], everyone)
     except Exception:
         return
+
+
+class _Impatient:
+    """Ends a fit some time after its first sweep."""
+
+    def __init__(self) -> None:
+        self._end = math.inf
+
+    def __call__(self, done: int, total: int, so_far: Callable[[], Recommender]) -> bool:
+        self._end = min(self._end, time.perf_counter() + _WARM_UP_SECONDS)
+        return time.perf_counter() >= self._end

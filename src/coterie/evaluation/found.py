@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from coterie.evaluation.linter.finding import chosen, counted
 from coterie.evaluation.metrics import Measure
 from coterie.evaluation.splits import Split
 from coterie.models.base import Recommender
@@ -55,6 +56,8 @@ class Search:
         Whether Ctrl-C ended it.
     source : sequence of str
         The data as the command line takes them.
+    n_kept : int
+        Trials that came from `storage`; this call did the others.
     """
 
     model: Recommender
@@ -71,6 +74,7 @@ class Search:
     importances: Mapping[str, float] = field(repr=False)
     interrupted: bool = False
     source: Sequence[str] = ("DATA",)
+    n_kept: int = 0
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -86,6 +90,11 @@ class Search:
     def n_trials(self) -> int:
         """Trials that count: all but those that were cut."""
         return int((self.trials["state"] != "cut").sum())
+
+    @property
+    def trial_seconds(self) -> float:
+        """Of all trials, those that were kept too."""
+        return float(self.trials["seconds"].sum())
 
     @property
     def command(self) -> str:
@@ -109,8 +118,15 @@ class Search:
         """What was found, a sentence each."""
         counts = dict(self.trials["state"].value_counts().iter_rows())
         others = [f"{counts[s]:,} {text}" for s, text in _STATES.items() if counts.get(s)]
-        said = f"{self.n_trials:,} {'trial' if self.n_trials == 1 else 'trials'} in {self.seconds:.1f} s"
-        sentences = [f"{said}{' (' + ', '.join(others) + ')' if others else ''}."]
+        said = counted(self.n_trials, "trial") + (f" ({', '.join(others)})" if others else "")
+        if self.n_kept:
+            new = self.n_trials - self.n_kept
+            sentences = [
+                f"{said}, which took {self.trial_seconds:.1f} s: {self.n_kept:,} of them from storage, {new:,} new in "
+                f"{self.seconds:.1f} s."
+            ]
+        else:
+            sentences = [f"{said} in {self.seconds:.1f} s."]
         if self.default_value is None:
             sentences.append(f"The best has {self.metric} {self.value:.4f}; the defaults did not get to a value.")
         elif self.value == self.default_value:
@@ -122,7 +138,10 @@ class Search:
             more = 'A random split (split="random") asks more of them, at the price of knowing the future.'
             if not self.split.timed:
                 more = "Hold out a larger share, or search on more data."
-            sentences.append(f"{self.n_users:,} users are few to choose by: chance has a say. {more}")
+            sentences.append(
+                f"{counted(self.n_users, 'user')} {chosen(self.n_users, 'is', 'are')} few to choose by: chance has a "
+                f"say. {more}"
+            )
         return sentences
 
     def to_dict(self) -> dict[str, Any]:
@@ -147,6 +166,8 @@ class Search:
             "value": self.value,
             "default_value": self.default_value,
             "trials": self.n_trials,
+            "kept_trials": self.n_kept,
+            "trial_seconds": round(self.trial_seconds, 3),
             "seconds": round(self.seconds, 3),
             "validation": self.split.description,
             "validation_ratings": self.split.test.nnz,

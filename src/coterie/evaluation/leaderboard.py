@@ -13,7 +13,7 @@ import polars as pl
 
 from coterie.evaluation import units
 from coterie.evaluation.estimates import Estimate
-from coterie.evaluation.linter import Finding
+from coterie.evaluation.linter import NOTHING, Finding
 from coterie.evaluation.metrics import Measure
 from coterie.evaluation.splits import Split
 from coterie.evaluation.tuning import Tuned
@@ -137,6 +137,11 @@ class Leaderboard:
         """The first row with a value; None where every model failed."""
         return next((row for row in self.rows if row.estimates.get(self.primary.name)), None)
 
+    @property
+    def concluded(self) -> bool:
+        """Whether there is a verdict at all; if not, the first findings say why (`check_conclusions`)."""
+        return not any(finding.check == NOTHING for finding in self.findings)
+
     def short_name(self, row: Row) -> str:
         """The model's name, without its options where no other row has that name."""
         name = row.model.partition("(")[0]
@@ -149,6 +154,8 @@ class Leaderboard:
             return "failed"
         if estimate is None:
             return f"has no {self.primary.name}"
+        if not self.concluded:
+            return "no verdict"
         if row is self.leader:
             return "leads"
         if estimate.p_value is None:
@@ -162,7 +169,9 @@ class Leaderboard:
         for row in self.rows:
             by_verdict.setdefault(self.verdict(row), []).append(row)
         sentences = ["No model could be judged."]
-        if leader is not None:
+        if leader is not None and not self.concluded:
+            sentences = [f"There is no verdict by {name}: see what was found."]
+        elif leader is not None:
             best = leader.estimates[name]
             assert best is not None
             sure = "" if best.low is None else f" (95 % interval {best.low:.4f} to {best.high:.4f})"

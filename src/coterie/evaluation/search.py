@@ -27,6 +27,7 @@ from coterie.evaluation.splits import split as make_split
 from coterie.evaluation.study import Begun, Record, Study
 from coterie.evaluation.time_limit import TimeLimit
 from coterie.evaluation.trials import Outcome, Validation, run_trial
+from coterie.evaluation.units import parse_duration
 from coterie.models.base import Recommender
 
 # Trials of a search that was given neither a number of them nor a time.
@@ -40,7 +41,7 @@ def tune(
     model: str | Recommender,
     data: Dataset | Interactions,
     metric: str = "ndcg@10",
-    budget: float | None = None,
+    budget: str | float | None = None,
     n_trials: int | None = None,
     split: Split | str | None = None,
     relevant_from: float | None = None,
@@ -62,8 +63,9 @@ def tune(
         the whole.
     metric : str
         Such as "ndcg@10" or "rmse"; without a length, lists are cut at `k`.
-    budget : float or None
-        Seconds for this call. What they allow depends on the machine, so only `n_trials` gives the same twice.
+    budget : str or float or None
+        Time for this call: ``"90s"``, ``"10m"``, ``"1h"`` or seconds. What it allows depends on the machine, so only
+        `n_trials` gives the same twice.
     n_trials : int or None
         Trials in all, with those that `storage` has; 50 where there is no `budget` either.
     split : Split, str or None
@@ -127,57 +129,72 @@ def tune(
     """
     started = time.perf_counter()
     x, known = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
-    _check_ends(budget, n_trials)
+    seconds = None if budget is None else parse_duration(budget)
+    if n_trials is not None and n_trials < 1:
+        raise ParameterError(f"n_trials must be at least 1, not {n_trials!r}")
     measure = parse(metric, k)
     space = Space.of(model, fixed, "ratings" if measure.metric.kind == "rating" else "lists")
     _check_answers(space.model, measure)
-    parts = split if isinstance(split, Split) else make_split(x, split, random_state)
-    if unsound := check_validation(x, parts):
-        raise DataError(" ".join(finding.message for finding in unsound))
-    threshold = relevance_threshold(x) if relevant_from is None else relevant_from
-    kind = measure.metric.kind
-    needs = measure.metric.needs
-    questions = Questions(
-        *(parts, threshold, measure.k or 0),
-        ratings=kind == "rating",
-        catalog=catalog or known,
-        pairs="pairs" in needs,
-        deviations="deviations" in needs,
-    )
-    questions.context.require(needs, measure.name)
-    about = _about(space, measure, threshold, random_state)
+    questions = _questions(x, catalog or known, split, measure, relevant_from, random_state)
+    about = _about(space, measure, questions.relevant_from, random_state)
     if storage is not None:
-        about |= {
-            "data": x.fingerprint,
-            "validation": [p.fingerprint for p in (parts.train, parts.test, parts.profiles)],
-        }
+        parts = (questions.split.train, questions.split.test, questions.split.profiles)
+        about |= {"data": x.fingerprint, "validation": [part.fingerprint for part in parts]}
     folder = None if storage is None else Path(storage)
     study = Study(space, about, measure.metric.larger_is_better, random_state, folder)
-    hunt = _Hunt(space, study, Validation(questions, measure), started, budget, n_trials)
+    n_kept = study.n_done
+    hunt = _Hunt(space, study, Validation(questions, measure), started, seconds, n_trials)
     bar = progress_bar(f"tuning {space.model.name}", 100) if progress else nullcontext(None)
     with bar as advance, quiet():
         interrupted = hunt.run(advance)
     best = hunt.best()
-    first = next(
-        (r.outcome for r in study.records if r.settings == space.defaults and _counts(r.outcome)), Outcome("cut")
-    )
-    n_users = len(questions.users) if kind != "rating" else parts.n_test_users
     return Search(
         space.make(_settings(space, best)),
         hunt.value_of(best),
-        first.value_at_default if space.sweeps else first.value,
+        _default_value(space, study),
         measure,
         _frame(space, study.records),
         [*space.searched, *([space.sweeps.name] if space.sweeps else [])],
         space.fixed,
         time.perf_counter() - started,
-        parts,
-        n_users,
-        threshold,
+        questions.split,
+        questions.split.n_test_users if measure.metric.kind == "rating" else len(questions.users),
+        questions.relevant_from,
         study.importances(),
         interrupted,
         (data.report.source or "DATA",) if isinstance(data, Dataset) else ("DATA",),
+        n_kept,
     )
+
+
+def _questions(
+    x: Interactions,
+    catalog: Catalog | None,
+    split: Split | str | None,
+    measure: Measure,
+    relevant_from: float | None,
+    random_state: int,
+) -> Questions:
+    """What the models of a search are asked: of ratings carved from `x`, and of nothing else."""
+    parts = split if isinstance(split, Split) else make_split(x, split, random_state)
+    if unsound := check_validation(x, parts):
+        raise DataError(" ".join(finding.message for finding in unsound))
+    questions = Questions(
+        *(parts, relevance_threshold(x) if relevant_from is None else relevant_from, measure.k or 0),
+        ratings=measure.metric.kind == "rating",
+        catalog=catalog,
+        pairs="pairs" in measure.metric.needs,
+        deviations="deviations" in measure.metric.needs,
+    )
+    questions.context.require(measure.metric.needs, measure.name)
+    return questions
+
+
+def _default_value(space: Space, study: Study) -> float | None:
+    """The value of the defaults; None where they did not come to one."""
+    done = (r.outcome for r in study.records if r.settings == space.defaults and _counts(r.outcome))
+    first = next(done, Outcome("cut"))
+    return first.value_at_default if space.sweeps else first.value
 
 
 class _Hunt:
@@ -314,10 +331,3 @@ def _check_answers(model: Recommender, measure: Measure) -> None:
             f"{type(model).__name__} predicts no ratings, so it has no {measure.name}; search by a metric of lists, "
             "such as ndcg@10"
         )
-
-
-def _check_ends(budget: float | None, n_trials: int | None) -> None:
-    if budget is not None and not budget > 0:
-        raise ParameterError(f"budget must be a number of seconds above 0, not {budget!r}")
-    if n_trials is not None and n_trials < 1:
-        raise ParameterError(f"n_trials must be at least 1, not {n_trials!r}")

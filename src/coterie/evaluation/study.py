@@ -60,7 +60,7 @@ class Study:
         folder: Path | None = None,
     ) -> None:
         self.space, self.random_state = space, random_state
-        self._optuna = _optuna()
+        self._optuna = require_optuna()
         with self._quietly():
             self._study = self._open(about, "maximize" if larger_is_better else "minimize", folder)
             self._settle_what_was_cut()
@@ -72,6 +72,10 @@ class Study:
         pruner = library.pruners.MedianPruner(_BEFORE_PRUNING, n_min_trials=_BEFORE_PRUNING)
         if folder is None:
             return library.create_study(direction=direction, pruner=pruner)  # type: ignore[no-any-return]
+        if folder.exists() and not folder.is_dir():
+            raise ArtifactError(
+                f"storage is a folder, in which each model has a file, and {folder} is a file; choose another"
+            )
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{self.space.model.name}.journal"
         try:
@@ -202,7 +206,8 @@ def _outcome(trial: optuna.trial.FrozenTrial) -> Outcome | None:
     return None if found is None else Outcome(**found)
 
 
-def _optuna() -> Any:
+def require_optuna() -> Any:
+    """The library that searches; an error that names the extra where it is not installed."""
     try:
         import optuna
     except ImportError as error:

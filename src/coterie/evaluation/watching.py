@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -11,12 +12,13 @@ if TYPE_CHECKING:
 
 
 class Watch(AbstractContextManager["Watch"]):
-    """Shows nothing where it is not wanted or where there is no terminal."""
+    """Shows nothing where it is not wanted or where there is no terminal; a function is told a line for each model."""
 
-    def __init__(self, n_models: int, wanted: bool) -> None:
+    def __init__(self, n_models: int, wanted: bool | Callable[[str], None]) -> None:
         self._bar: Progress
-        self._bar, shown = _bar(wanted)
-        self._shown = shown
+        self._bar, self._shown = _bar(wanted is True)
+        self._tell = None if isinstance(wanted, bool) else wanted
+        self._n_models, self._n_done = n_models, 0
         self._all = self._bar.add_task("models compared", total=n_models)
         self._task: TaskID | None = None
         self._what = ""
@@ -47,6 +49,9 @@ class Watch(AbstractContextManager["Watch"]):
 
         self._end()
         self._bar.advance(self._all)
+        self._n_done += 1
+        if self._tell is not None:
+            self._tell(f"{line} ({self._n_done} of {self._n_models})")
         if self._shown:
             self._bar.console.print(escape(line))
 

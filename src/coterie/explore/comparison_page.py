@@ -125,7 +125,7 @@ def _against(row: Row, board: Leaderboard) -> object:
     """The paired difference to the leader by the first metric, its interval, and its corrected p-value."""
     estimate = row.estimates.get(board.primary.name)
     if estimate is None or estimate.difference is None:
-        return "leads" if row is board.leader else "-"
+        return "leads" if board.verdict(row) == "leads" else "-"
     if estimate.p_value is None:
         return f"{estimate.difference:+.4f}"
     interval = tag("span", f"{estimate.difference_low:+.3f} to {estimate.difference_high:+.3f}", class_="small")

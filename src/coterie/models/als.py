@@ -9,8 +9,11 @@ import numpy as np
 import polars as pl
 
 from coterie.data.catalog import Catalog
-from coterie.data.interactions import Axis, Interactions
+from coterie.data.interactions import Axis, Interactions, Rows
+from coterie.errors import ParameterError
 from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
+from coterie.models.content_maps import ALL, content_of
+from coterie.models.content_prior import ContentPrior, residuals
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
@@ -45,15 +48,32 @@ class ALS(FactorModel):
     Item factors start as :math:`N(0, (\sigma / \sqrt d)^2)`. Small ones grow from sweep to sweep, those first that
     explain most, so that few sweeps from a small start are a regularisation of their own.
 
+    **With `features`** :math:`f_i` of items (from genres, tags, the genome or years; see `content_of`) an item's
+    factors are not pulled to 0 but to what its features say. The last term of the objective becomes
+
+    .. math:: \lambda \sum_i n_i \left(\|q_i - W^\top f_i\|^2 + (b_i - w^\top f_i)^2\right)
+              + \lambda_f \left(\|W\|^2 + \|w\|^2\right)
+
+    (the regression-based latent factor model of Agarwal and Chen, section 2, for items, with point estimates). An item
+    that many rated is what its ratings say; one that nobody has rated gets :math:`q_i = W^\top f_i` and
+    :math:`b_i = w^\top f_i`, and so has scores, ratings and explanations as any other. A sweep then solves for the
+    items' deviations :math:`q_i - W^\top f_i` from the residuals :math:`r_{ui} - p_u^\top W^\top f_i`, for W and w by
+    one ridge regression of the factors on the features, and for the users. Each is exact as before.
+
     `update` folds in changed and new users, and solves the items that changed or are new once against the users; it
-    is not a refit, which would let all others move too.
+    is not a refit, which would let all others move too. With `features` W and w are also solved anew, before that.
 
     Attributes
     ----------
     item_factors_ : float32 (n_items, n_factors)
     user_factors_ : float32 (n_users, n_factors)
-    item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+    item_biases_ : float32 (n_items,)
+    user_offsets_ : float32 (n_users,)
         :math:`b_i`, and :math:`\mu + b_u`; only with `biases`.
+    feature_factors_ : float64 (n_features, n_factors)
+        W; with `biases` a last column has w. Only with `features`.
+    feature_names_ : tuple of str
+        What the rows of W are about; only with `features`.
     objective_ : float64 (n_iterations,)
         The objective after each sweep.
     held_out_rmse_ : float64 (n_iterations,)
@@ -63,12 +83,15 @@ class ALS(FactorModel):
     ------
     DivergenceError
         Without regularization, somebody has fewer ratings than there are unknowns.
+    DataError
+        The catalog does not have the features that are asked for.
 
     References
     ----------
     Y. Zhou, D. Wilkinson, R. Schreiber and R. Pan, "Large-scale parallel collaborative filtering for the Netflix
     Prize", AAIM 2008.
     Y. Koren, R. Bell and C. Volinsky, "Matrix factorization techniques for recommender systems", Computer 42(8), 2009.
+    D. Agarwal and B.-C. Chen, "Regression-based latent factor models", KDD 2009.
     """
 
     name: ClassVar[str] = "als"
@@ -92,6 +115,10 @@ class ALS(FactorModel):
     ] = 0.01
     n_iterations: Annotated[int, Range(1, 10_000, help="sweeps over items and users", search=(5, 40))] = 15
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of the first factors")] = 0
+    features: Annotated[
+        str | None, Range(help="what pulls items' factors: genres, tags, genome, years, joined by +; or all")
+    ] = None
+    feature_regularization: Annotated[float, Range(1e-9, help="λ_f, pulls what a feature says to 0")] = 30.0
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         d, width = self.n_factors, padded(self.n_factors + self.biases)
@@ -99,39 +126,78 @@ class ALS(FactorModel):
         mean = train.mean if self.biases else 0.0
         start = np.random.default_rng(self.random_state).standard_normal((train.n_items, d), np.float32)
         items[:, :d] = start * np.float32(self.init_scale / np.sqrt(d))
+        prior = None if self.features is None else self._prior(train, catalog, width)
         self._solve(train, "users", items, mean, users)
 
         def predict(user: Array, item: Array) -> Array:
             biases = mean + users[user, d] + items[item, d] if self.biases else 0.0
             return pair_products(users[:, :d], items[:, :d], user, item) + biases
 
-        for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}, predict=predict):
-            self._solve(train, "items", users, mean, items)
+        keep = {"users": users, "items": items} | ({} if prior is None else {"features": prior.weights})
+        for sweep in self._sweeps(self.n_iterations, keep=keep, predict=predict):
+            self._solve(train, "items", users, mean, items, None if prior is None else prior.expected)
+            if prior is not None:
+                prior.learn(items)
             done = self._solve(train, "users", items, mean, users)
-            penalty = np.einsum("ij,ij,i->", items, items, self._ridge(train.item_counts), dtype=np.float64)
-            sweep.objective = done.squares - done.gain + float(penalty)
+            deviations = items if prior is None else items - prior.expected
+            penalty = np.einsum("ij,ij,i->", deviations, deviations, self._ridge(train.item_counts), dtype=np.float64)
+            sweep.objective = done.squares - done.gain + float(penalty) + (0.0 if prior is None else prior.penalty)
+        if prior is not None:
+            unrated = train.item_counts == 0
+            items[unrated] = prior.expected[unrated]
+            self._keep(prior)
         self.user_factors_, self.item_factors_ = users[:, :d].copy(), items[:, :d].copy()
         if self.biases:
             self.mean_ = mean
             self.user_offsets_, self.item_biases_ = users[:, d] + np.float32(mean), items[:, d].copy()
 
-    def _solve(self, train: Interactions, axis: Axis, others: Array, mean: float, out: Array) -> Progress:
-        """Solve one side, given the other; a bias is the factor of a column of ones on the other side."""
+    def _solve(
+        self, train: Interactions, axis: Axis, others: Array, mean: float, out: Array, expected: Array | None = None
+    ) -> Progress:
+        """Solve one side, given the other, pulled to what is `expected` of it or to 0; a bias is the factor of a column
+        of ones on the other side."""
         d, offsets = self.n_factors, None
         if self.biases:
             offsets = others[:, d] + np.float32(mean)
             others = others.copy()
             others[:, d] = 1
         rows, ids = train.rows(axis), train.vocabulary(axis)
+        if expected is not None:
+            rows = rows._replace(values=residuals(rows, expected, others))
         ridge = self._ridge(np.diff(rows.indptr))
         system = System(others, offsets=offsets, unknowns=d + self.biases)
-        return half_sweep(
+        done = half_sweep(
             system, *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
         )
+        if expected is not None:
+            out += expected
+        return done
 
     def _ridge(self, counts: Array) -> Array:
         scale = counts if self.count_weighted else np.ones(len(counts))
         return (self.regularization * scale).astype(np.float32)
+
+    @property
+    def needs_catalog(self) -> bool:  # type: ignore[override]
+        """Whether features are asked for."""
+        return self.features is not None
+
+    # ---- what items are about ----------------------------------------------------------------------
+
+    def _prior(self, train: Interactions, catalog: Catalog | None, width: int | None = None) -> ContentPrior:
+        if self.regularization == 0:
+            raise ParameterError(
+                "ALS: features take a regularization above 0, for that is how items are pulled to them"
+            )
+        features = content_of(train, catalog, self.features or ALL, "ALS")
+        pulls = np.where(train.item_counts > 0, self._ridge(train.item_counts), np.float32(0))
+        return ContentPrior(features, pulls, self.feature_regularization, width or self.n_factors + self.biases)
+
+    def _keep(self, prior: ContentPrior) -> None:
+        self.feature_factors_, self.feature_names_ = (
+            prior.weights[:, : self.n_factors + self.biases].copy(),
+            prior.names,
+        )
 
     # ---- people ------------------------------------------------------------------------------------
 
@@ -153,14 +219,35 @@ class ALS(FactorModel):
     # ---- taking in what is new ---------------------------------------------------------------------
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        self._update_both(merged, changed_users, changed_items, self._solve_items)
+        if self.features is None:
+            self._update_both(merged, changed_users, changed_items, self._solve_items)
+            return
+        prior = self._prior(merged.select(merged.indices < self.train_.n_items, keep_vocabularies=True), self.catalog_)
 
-    def _solve_items(self, items: Array, raters: sp.csc_matrix) -> None:
+        def solve(items: Array, raters: sp.csc_matrix) -> None:
+            prior.learn(self._items())
+            self._keep(prior)
+            expected, unrated = prior.expected, merged.item_counts == 0
+            self._set_items(unrated, expected[unrated])
+            self._solve_items(items, raters, expected[items])
+
+        self._update_both(merged, changed_users, changed_items, solve)
+
+    def _solve_items(self, items: Array, raters: sp.csc_matrix, expected: Array | None = None) -> None:
         users, offsets = self.user_factors_, None
         if self.biases:
             users, offsets = np.hstack([users, np.ones((len(users), 1), np.float32)]), self.user_offsets_
-        ridge = self._ridge(np.diff(raters.indptr))
-        solved = solve_rows(System(users, offsets=offsets), raters.indptr, raters.indices, raters.data, ridge)
-        self.item_factors_[items] = solved[:, : self.n_factors]
+        rows = Rows(raters.indptr, raters.indices, raters.data)
+        if expected is not None:
+            rows = rows._replace(values=residuals(rows, expected, users))
+        solved = solve_rows(System(users, offsets=offsets), *rows, self._ridge(np.diff(rows.indptr)))
+        self._set_items(items, solved if expected is None else solved + expected)
+
+    def _items(self) -> Array:
+        """Factors and, as a last column, biases of items."""
+        return np.column_stack([self.item_factors_, self.item_biases_]) if self.biases else self.item_factors_
+
+    def _set_items(self, items: Array, values: Array) -> None:
+        self.item_factors_[items] = values[:, : self.n_factors]
         if self.biases:
-            self.item_biases_[items] = solved[:, self.n_factors]
+            self.item_biases_[items] = values[:, self.n_factors]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -15,6 +16,7 @@ from coterie.content.constraints import Constraints
 from coterie.content.facts import ItemFacts
 from coterie.content.parts import satisfying
 from coterie.data.interactions import Interactions
+from coterie.data.times import Times, given_times
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError, ParameterError
 from coterie.kernels.topk import top_k_rows
@@ -76,6 +78,13 @@ class Recommender(Learner):
     def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         """As `_explain`, of the predicted rating; for a model whose scores are not its predicted ratings."""
         return self._explain(profile, user, item)
+
+    def _explain_at(
+        self, profile: sp.csr_matrix, user: int | None, item: int, time: int | None
+    ) -> tuple[float, pl.DataFrame, str]:
+        """As `_explain_rating`, of a rating given at `time` (None: at the end of training), for a model that
+        `predicts_at_times`."""
+        return self._explain_rating(profile, user, item)
 
     def _similarities(self, items: Array) -> Array:
         """Similarity, float32 (n, n_items), of the given items to all items."""
@@ -259,29 +268,29 @@ class Recommender(Learner):
 
     # ---- ratings -----------------------------------------------------------------------------------
 
-    def predict(self, user_ids: Iterable[Id], item_ids: Iterable[Id], timestamps: Iterable[int] | None = None) -> Array:
+    def predict(self, user_ids: Iterable[Id], item_ids: Iterable[Id], timestamps: Times | None = None) -> Array:
         """Predicted ratings of pairs, float32 (n,), clipped to the scale of the training ratings.
 
         Parameters
         ----------
         user_ids, item_ids : ids
             As many of the one as of the other.
-        timestamps : int (n,) or None
-            When the ratings are given, in Unix seconds, for a model that `predicts_at_times`; the others do not ask.
-            None: at the time of the last training rating.
+        timestamps : times (n,) or None
+            When the ratings are given, for a model that `predicts_at_times`; the others do not ask. Unix seconds,
+            datetimes or text, as readers take them. None: at the time of the last training rating.
 
         Raises
         ------
         CapabilityError
             The model ranks but does not predict ratings.
+        ParameterError
+            Not as many items or times as users, or a time that is missing or cannot be read.
         """
         train = self._rates()
         users, items = train.users.indices(user_ids), train.items.indices(item_ids)
         if len(users) != len(items):
             raise ParameterError(f"{len(users)} users and {len(items)} items; predict takes pairs")
-        times = None if timestamps is None else np.asarray(timestamps, np.int64)
-        if times is not None and times.shape != (len(users),):
-            raise ParameterError(f"{len(times)} timestamps for {len(users)} pairs; predict takes one a pair")
+        times = None if timestamps is None else given_times(timestamps, len(users), "pairs")
         return self._rate_pairs(train.to_scipy(), np.arange(train.n_users), users, items, times)
 
     def rate(
@@ -302,9 +311,11 @@ class Recommender(Learner):
         users : int (n,) or None
             As in `score`.
         times : int (m,) or None
-            As `timestamps` in `predict`.
+            As `timestamps` in `predict`, in Unix seconds.
         """
         self._rates()
+        if times is not None and len(times) != len(rows):
+            raise ParameterError(f"{len(times)} times for {len(rows)} pairs; give as many, or None")
         return self._rate_pairs(*self._asked(profiles, users), rows, items, times)
 
     def _rate_pairs(
@@ -326,11 +337,14 @@ class Recommender(Learner):
             )
         return np.clip(predictions, *self.train_.scale)
 
-    def predict_for(self, profile: Profile, item_ids: Iterable[Id]) -> Array:
-        """Predicted ratings, float32 (n,), of items by a stranger who rated ``{item: rating}``."""
+    def predict_for(self, profile: Profile, item_ids: Iterable[Id], timestamps: Times | None = None) -> Array:
+        """Predicted ratings, float32 (n,), of items by a stranger who rated ``{item: rating}``; `timestamps` as in
+        `predict`."""
         train = self._rates()
         items = train.items.indices(item_ids)
-        predictions = self._predict(self._profile(profile), None, np.zeros(len(items), np.int64), items)
+        times = None if timestamps is None else given_times(timestamps, len(items), "items")
+        rows = np.zeros(len(items), np.int64)
+        predictions = self._predict_at(self._profile(profile), None, rows, items, times)
         return np.clip(predictions, *train.scale).astype(np.float32)
 
     def _rates(self) -> Interactions:
@@ -354,7 +368,13 @@ class Recommender(Learner):
         table = self._table(parts).rename({"item": "neighbor", "score": "similarity"})
         return owned(table, "item", train.items, rows, parts)
 
-    def explain(self, user: Id | Profile, item: Id, of: Literal["rating", "score"] | None = None) -> Explanation:
+    def explain(
+        self,
+        user: Id | Profile,
+        item: Id,
+        of: Literal["rating", "score"] | None = None,
+        timestamp: int | str | datetime | None = None,
+    ) -> Explanation:
         """Why `item` has its predicted rating or its score for a known user (an id) or a stranger (a profile).
 
         Parameters
@@ -362,6 +382,8 @@ class Recommender(Learner):
         of : {"rating", "score"} or None
             What to explain: the predicted rating or the score that ranks.
             None: the rating where the model predicts ratings, else the score. Often they are the same.
+        timestamp : time or None
+            When the rating is given, as in `predict`.
         """
         train = self._fitted()
         of = of or ("rating" if self.predicts_ratings else "score")
@@ -369,13 +391,19 @@ class Recommender(Learner):
             raise ParameterError(f"of must be 'rating' or 'score', not {of!r}")
         if of == "rating":
             self._rates()
+        elif timestamp is not None:
+            raise ParameterError("timestamp is when a rating is given, and this explains a score; leave it out")
+        time = None if timestamp is None else int(given_times([timestamp], 1, "rating")[0])
         if isinstance(user, Mapping):
             row, profile = None, self._profile(user)
         else:
             row = train.users.index(user)
             profile = train.to_scipy()[row]
-        work_out = self._explain_rating if of == "rating" else self._explain
-        base, parts, summary = work_out(profile, row, train.items.index(item))
+        column = train.items.index(item)
+        rating = of == "rating"
+        base, parts, summary = (
+            self._explain_at(profile, row, column, time) if rating else self._explain(profile, row, column)
+        )
         parts = named(parts, train)
         if "item" in parts.columns:
             parts = self._with_titles(parts, "item")

@@ -24,6 +24,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Popularity(Recommender):
     r"""Recommend to everyone what most people rated: :math:`s_{ui} = |U_i|`, the number of ratings of item i.
 
+    With `weighted` a rating counts by its value, :math:`s_{ui} = \sum_{v \in U_i} r_{vi}`: what is popular now, where
+    the ratings of data are plain yes (`Interactions.binarized`) and decay by age (`Interactions.decayed`).
+
     Attributes
     ----------
     item_scores_ : float32 (n_items,)
@@ -32,16 +35,19 @@ class Popularity(Recommender):
     name: ClassVar[str] = "popularity"
     update_equals_refit = True
     _update = Recommender._refit  # counting is all the learning there is
+    weighted: Annotated[bool, Range(help="whether a rating counts by its value, not as one", search=False)] = False
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        self.item_scores_ = train.item_counts.astype(np.float32)
+        values = train.values.astype(np.float64) if self.weighted else None
+        self.item_scores_ = np.bincount(train.indices, values, train.n_items).astype(np.float32)
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         return np.tile(self.item_scores_, (profiles.shape[0], 1))
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         count = float(self.item_scores_[item])
-        return count, no_contributions(), f"{count:,.0f} people rated it; the same list goes to everyone."
+        what = f"Its ratings add up to {count:,.2f}" if self.weighted else f"{count:,.0f} people rated it"
+        return count, no_contributions(), f"{what}; the same list goes to everyone."
 
 
 @hyper_parameters

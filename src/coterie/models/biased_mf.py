@@ -51,7 +51,8 @@ class BiasedMF(FactorModel):
         :math:`\mu`.
     item_factors_ : float32 (n_items, n_factors)
     user_factors_ : float32 (n_users, n_factors)
-    item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+    item_biases_ : float32 (n_items,)
+    user_offsets_ : float32 (n_users,)
         :math:`b_i`, and :math:`\mu + b_u`.
     objective_ : float64 (n_epochs,)
         The objective, with the errors as they were met during each epoch.

@@ -66,7 +66,8 @@ class BPR(FactorModel):
     ----------
     item_factors_ : float32 (n_items, n_factors)
     user_factors_ : float32 (n_users, n_factors)
-    item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+    item_biases_ : float32 (n_items,)
+    user_offsets_ : float32 (n_users,)
         :math:`b_i`, and zeros; only with `biases`.
     negative_weights_ : float32 (n_items,)
         How often an item is drawn as one that was not chosen.

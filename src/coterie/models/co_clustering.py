@@ -56,7 +56,8 @@ class CoClustering(Recommender):
 
     Attributes
     ----------
-    user_clusters_ : int32 (n_users,), item_clusters_ : int32 (n_items,)
+    user_clusters_ : int32 (n_users,)
+    item_clusters_ : int32 (n_items,)
     item_means_ : float64 (n_items,)
         :math:`\mu_i`; the mean of all ratings for an item that nobody rated.
     cluster_means_ : float64 (n_user_clusters, n_item_clusters)

@@ -46,7 +46,9 @@ class ItemKNN(ItemNeighborhood, NeighborhoodModel):
         and `n_neighbors`, and at most n_items - 1.
     similarities_ : float32 (n_items, size)
         The measure's values; NaN where there are fewer.
-    listed_ : int (n_listed,), listed_similarities_ : float32 (n_listed,), listed_starts_ : int64 (n_items + 1,)
+    listed_ : int (n_listed,)
+    listed_similarities_ : float32 (n_listed,)
+    listed_starts_ : int64 (n_items + 1,)
         For each item, where it stands in others' lists: ``i * size + place``, increasing; and its
         similarity there.
     sum_weights_ : float32 CSR (n_items, n_items)

@@ -133,6 +133,17 @@ class Learner(ABC):
             raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
         return self
 
+    def check(self, train: Interactions, catalog: Catalog | None = None) -> None:
+        """Refuse at once what `fit` would refuse, as far as that can be told without learning: hyper-parameters out of
+        their ranges, and what a model asks for that the data do not have. For whoever is to fit many models.
+
+        Raises
+        ------
+        ParameterError, DataError, UnknownIdError
+            As `fit` does.
+        """
+        self._check_parameters()
+
     def _check_parameters(self) -> None:
         for parameter in self.parameters().values():
             parameter.check(getattr(self, parameter.name), type(self).__name__)
@@ -214,8 +225,15 @@ class Learner(ABC):
             )
 
     def _refit(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        """`_update` for models that learn anew what they know, at the cost of a fit."""
-        self._fit(merged, self.catalog_)
+        """`_update` for models that learn anew what they know, at the cost of a fit; Ctrl-C leaves all as it was."""
+        self._training = training = Training(merged, self.catalog_)
+        try:
+            self._fit(merged, self.catalog_)
+        finally:
+            training.release_interrupts()
+            del self._training
+        if training.interrupted:
+            raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is as it was before the update")
 
     def _forget_derived(self) -> None:
         """Drop what was worked out from the learned state and kept (cached properties)."""

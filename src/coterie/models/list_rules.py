@@ -24,7 +24,7 @@ Likeness = Literal["genre", "genome", "ratings"]
 NO_LIMIT = 1 << 30
 # Nearest items, by the cosine of their ratings, that are known of each item.
 _N_NEAREST = 200
-_REMEDY = "give fit a catalog that has them: fit(dataset.interactions, dataset.catalog)"
+_REMEDY = "bring a catalog that has them, catalog=... (from a file with the columns item, title, genres)"
 
 
 class Genres(NamedTuple):
@@ -88,6 +88,17 @@ def genres_of(train: Interactions, catalog: Catalog | None, what_for: str) -> Ge
     return Genres(names, sp.csr_matrix((1 / counts[items], (items, codes)), shape=(train.n_items, len(names))))
 
 
+def require_likeness(train: Interactions, catalog: Catalog | None, by: Likeness) -> None:
+    """`DataError` where there is nothing by which `likeness_of` could tell how alike items are."""
+    if by == "genre":
+        genres_of(train, catalog, 'similarity="genre"')
+    elif by == "genome" and (catalog is None or catalog.genome is None):
+        raise DataError(
+            'Reranked: similarity="genome" needs a tag genome, and there is none; bring the catalog of a MovieLens '
+            'edition that has one (ml-20m, ml-25m), or take similarity="genre" or "ratings"'
+        )
+
+
 def likeness_of(train: Interactions, catalog: Catalog | None, by: Likeness) -> sp.csr_matrix:
     """How alike items are, float32: their similarities (n_items, n_items) where `by` is "ratings", else vectors of
     length 1 or 0 in the rows, whose products are their similarities."""
@@ -101,11 +112,8 @@ def likeness_of(train: Interactions, catalog: Catalog | None, by: Likeness) -> s
 def _by_genome(train: Interactions, catalog: Catalog | None) -> sp.csr_matrix:
     import scipy.sparse as sp
 
-    if catalog is None or catalog.genome is None:
-        raise DataError(
-            'Reranked: similarity="genome" needs a tag genome, and there is none; give fit the catalog of a MovieLens '
-            'edition that has one (ml-20m, ml-25m), or take similarity="genre" or "ratings"'
-        )
+    require_likeness(train, catalog, "genome")
+    assert catalog is not None and catalog.genome is not None
     rows = catalog.vocabulary.indices(train.items.ids, missing="skip")
     known = np.flatnonzero(rows >= 0)
     found = np.asarray(catalog.genome[rows[known]], np.float32)

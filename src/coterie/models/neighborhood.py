@@ -136,7 +136,7 @@ class NeighborhoodModel(Neighborhood):
     shrinkage: Annotated[
         float, Range(0, help="trust in pairs that share little: s n / (n + shrinkage)", search=(0, 200))
     ] = 0.0
-    absolute: Annotated[bool, Range(help="nearest by |similarity|, so that opposites count too")] = False
+    absolute: Annotated[bool, Range(help="nearest by absolute similarity, so that opposites count too")] = False
     weighting: Annotated[Weighting, Range(help="term weighting of the data before comparing")] = "none"
 
     @property

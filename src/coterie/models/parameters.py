@@ -40,7 +40,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One hyper-parameter of a model; its `default` is `dataclasses.MISSING` where it has to be given."""
+    """One hyper-parameter of a model; its `default` is `dataclasses.MISSING` where it has to be given.
+
+    `others` are further types that a value may have; what is typed on a command line is of `type`.
+    """
 
     name: str
     type: type
@@ -48,6 +51,7 @@ class Parameter:
     choices: tuple[Any, ...] | None
     optional: bool
     range: Range
+    others: tuple[Any, ...] = ()
 
     @property
     def required(self) -> bool:
@@ -57,12 +61,13 @@ class Parameter:
     @property
     def annotation(self) -> Any:
         """The type without its range, as a signature shows it."""
-        plain: Any = self.type if self.choices is None else Literal[self.choices]
+        plain: Any = Union[(self.type, *self.others)] if self.choices is None else Literal[self.choices]
         return plain | None if self.optional else plain
 
     def described(self) -> str:
         """An entry of a docstring: name, type or choices, range, default; the help."""
-        kind = self.type.__name__ if self.choices is None else f"{{{', '.join(map(repr, self.choices))}}}"
+        types = " or ".join(kind.__name__ for kind in (self.type, *self.others))
+        kind = types if self.choices is None else f"{{{', '.join(map(repr, self.choices))}}}"
         low, high = self.range.low, self.range.high
         limits = [] if low is None and high is None else [_bounds(low, high)]
         default = [] if self.required else [f"default {self.default!r}"]
@@ -93,8 +98,8 @@ class Parameter:
             low, high = self.range.low, self.range.high
             if (low is not None and value < low) or (high is not None and value > high):
                 refuse(_bounds(low, high))
-        elif not isinstance(value, self.type):
-            refuse(f"of type {self.type.__name__}")
+        elif not isinstance(value, (self.type, *self.others)):
+            refuse(f"of type {' or '.join(kind.__name__ for kind in (self.type, *self.others))}")
 
     def parse(self, text: str, owner: str) -> Any:
         """The value that `text` (from a command line) stands for, checked."""
@@ -157,11 +162,11 @@ def _parameter(name: str, hint: Any, default: Any) -> Parameter:
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
         range_ = next((e for e in extras if isinstance(e, Range)), range_)
-    optional = False
+    optional, others = False, ()
     if get_origin(hint) in (Union, UnionType):
         inner = [a for a in get_args(hint) if a is not NoneType]
         optional = len(inner) < len(get_args(hint))
-        hint = inner[0]
+        hint, others = inner[0], tuple(get_origin(other) or other for other in inner[1:])
     choices = get_args(hint) if get_origin(hint) is Literal else None
     kind = type(choices[0]) if choices else (get_origin(hint) or hint)
-    return Parameter(name, kind, default, choices, optional, range_)
+    return Parameter(name, kind, default, choices, optional, range_, others)

@@ -18,6 +18,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "random": ("baselines", "Random"),
     "popularity": ("baselines", "Popularity"),
     "bias": ("baselines", "BiasBaseline"),
+    "time-bias": ("time_bias", "TimeBiasBaseline"),
     "user-knn": ("user_knn", "UserKNN"),
     "item-knn": ("item_knn", "ItemKNN"),
     "ease": ("ease", "EASE"),
@@ -38,6 +39,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "co-clustering": ("co_clustering", "CoClustering"),
     "tag-knn": ("content_knn", "TagKNN"),
     "genre-knn": ("content_knn", "GenreKNN"),
+    "content-factors": ("content_factors", "ContentFactors"),
+    "hybrid": ("hybrid", "Hybrid"),
 }
 
 # The same for models that are made around another one, and so cannot be made from their name alone.
@@ -91,8 +94,12 @@ def _made(stored: StoredModel, where: str, around: Mapping[str, Any] = {}) -> Re
             f"upgrade coterie. There are {', '.join(MODELS | WRAPPERS)}"
         )
 
+    state = {name: around[name] if value is SHARED else value for name, value in stored.state.items()}
+
     def value_of(value: Any) -> Any:
-        return _made(value, where, stored.state) if isinstance(value, StoredModel) else value
+        if type(value) in (tuple, list):
+            return type(value)(map(value_of, value))
+        return _made(value, where, state) if isinstance(value, StoredModel) else value
 
     cls = _class(stored.name)
     known, parameters = cls.parameters(), {name: value_of(value) for name, value in stored.parameters.items()}
@@ -104,6 +111,6 @@ def _made(stored: StoredModel, where: str, around: Mapping[str, Any] = {}) -> Re
         except ParameterError as error:
             raise ArtifactError(f"{where} does not fit this version: {error}; upgrade coterie") from error
     model = cls(**parameters)
-    for name, value in stored.state.items():
-        setattr(model, name, around[name] if value is SHARED else value_of(value))
+    for name, value in state.items():
+        setattr(model, name, value_of(value))
     return model

@@ -17,7 +17,17 @@ from coterie.errors import ParameterError
 from coterie.kernels.memory import require_memory
 from coterie.kernels.reranking import Pools, Steps, fill_lists
 from coterie.models.base import People, Recommender
-from coterie.models.list_rules import NO_LIMIT, genres_of, likeness_of, no_genres, rules_of, wants_genres
+from coterie.models.list_rules import (
+    NO_LIMIT,
+    Genres,
+    Rules,
+    genres_of,
+    likeness_of,
+    no_genres,
+    require_likeness,
+    rules_of,
+    wants_genres,
+)
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.tables import Top, id_list
 
@@ -173,6 +183,11 @@ class Reranked(Recommender):
     def _explain_rating(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         return self.model_._explain_rating(profile, user, item)
 
+    def _explain_at(
+        self, profile: sp.csr_matrix, user: int | None, item: int, time: int | None
+    ) -> tuple[float, pl.DataFrame, str]:
+        return self.model_._explain_at(profile, user, item, time)
+
     def _similarities(self, items: Array) -> Array:
         return self.model_._similarities(items)
 
@@ -208,8 +223,25 @@ class Reranked(Recommender):
         self._prepare(merged, self.catalog_)
         self.model_ = model
 
+    def check(self, train: Interactions, catalog: Catalog | None = None) -> None:
+        """As of any model; rules are checked too, and whether there is what the steps look up."""
+        super().check(train, catalog)
+        self.model.check(train, catalog)
+        self._rules(train, catalog)
+        if self.diversity > 0:
+            require_likeness(train, catalog, self.similarity)
+
     def _prepare(self, train: Interactions, catalog: Catalog | None) -> None:
         """What the steps look up, all but the model."""
+        genres, rules = self._rules(train, catalog)
+        self.item_genres_ = genres.shares
+        self.barred_, self.limits_, self.must_ = rules
+        limited = genres.shares[:, np.flatnonzero(rules.limits < NO_LIMIT)]
+        self.limited_ = np.diff(limited.indptr) > 0 if self.at_most else None
+        self.item_likeness_ = likeness_of(train, catalog, self.similarity) if self.diversity > 0 else None
+
+    def _rules(self, train: Interactions, catalog: Catalog | None) -> tuple[Genres, Rules]:
+        """The genres that the steps need, and the rules; an error where settings contradict one another."""
         if isinstance(self.model, Reranked):
             raise ParameterError("Reranked: model is Reranked itself; give all steps to one of them")
         if self.diversity + self.calibration > 1 + 1e-9:
@@ -230,11 +262,7 @@ class Reranked(Recommender):
                 f"Reranked: must asks for item {item!r} in every list, and max_exposure={self.max_exposure:g} "
                 "allows it in some; leave one out"
             )
-        self.item_genres_ = genres.shares
-        self.barred_, self.limits_, self.must_ = rules
-        limited = genres.shares[:, np.flatnonzero(rules.limits < NO_LIMIT)]
-        self.limited_ = np.diff(limited.indptr) > 0 if self.at_most else None
-        self.item_likeness_ = likeness_of(train, catalog, self.similarity) if self.diversity > 0 else None
+        return genres, rules
 
     # ---- lists -------------------------------------------------------------------------------------
 

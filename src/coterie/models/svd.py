@@ -61,7 +61,9 @@ class SVD(FactorModel):
         rank up to `n_factors`, as a share.
     rated_ : bool (n_items,)
         Which items anybody had rated; the others have no score.
-    mean_ : float, item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+    mean_ : float
+    item_biases_ : float32 (n_items,)
+    user_offsets_ : float32 (n_users,)
         :math:`\mu`, :math:`b_i` and :math:`\mu + b_u`; only with ``centering="biases"``.
 
     References

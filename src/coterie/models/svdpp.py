@@ -64,7 +64,8 @@ class SVDPlusPlus(FactorModel):
         :math:`y_j`.
     user_factors_ : float32 (n_users, n_factors)
         :math:`p_u + z_u`.
-    item_biases_ : float32 (n_items,), user_offsets_ : float32 (n_users,)
+    item_biases_ : float32 (n_items,)
+    user_offsets_ : float32 (n_users,)
         :math:`b_i`, and :math:`\mu + b_u`.
     objective_ : float64 (n_epochs,)
         The objective, with the errors as they were met during each epoch.

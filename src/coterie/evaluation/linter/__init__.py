@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 
 from coterie.evaluation.evaluate import Answers, Questions
 from coterie.evaluation.linter import leaks, limits
+from coterie.evaluation.linter.conclusions import NOTHING, check_conclusions
 from coterie.evaluation.linter.finding import Finding, by_severity
 from coterie.evaluation.linter.tuning import check_folds, check_validation
 from coterie.evaluation.splits.base import Split
 
-__all__ = ["CHECKS_OF_ANSWERS", "CHECKS_OF_QUESTIONS", "CHECKS_OF_SPLITS", "Finding", "check_folds", "check_validation",
-           "lint", "lint_split"]  # fmt: skip
+__all__ = ["CHECKS_OF_ANSWERS", "CHECKS_OF_QUESTIONS", "CHECKS_OF_SPLITS", "NOTHING", "Finding", "check_conclusions",
+           "check_folds", "check_validation", "lint", "lint_split"]  # fmt: skip
 
 #: What is looked at in a split; findings of equal severity come in the order of these three lists.
 CHECKS_OF_SPLITS: tuple[Callable[[Split], Iterable[Finding]], ...] = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.evaluation.evaluate import Answers, Questions
+from coterie.evaluation.evaluate import Answers, Questions, rows_of
 from coterie.evaluation.linter.finding import Finding, Severity, alike, chosen, counted, listed, share
 from coterie.evaluation.splits.base import (
     ITEMS_UNSEEN,
@@ -16,6 +16,7 @@ from coterie.evaluation.splits.base import (
     STRANGERS_LEFT_OUT,
     USERS_LEFT_OUT,
     Split,
+    in_words,
 )
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -80,7 +81,7 @@ def left_out(split: Split) -> Iterator[Finding]:
     told = (USERS_LEFT_OUT, STRANGERS_LEFT_OUT, RATINGS_LEFT_OUT, ITEMS_UNSEEN, RATINGS_UNSEEN)
     for what, n in split.dropped.items():
         if what not in told:
-            yield Finding("what the split left out", "note", f"{n:,} {what}.", n)
+            yield Finding("what the split left out", "note", f"{in_words(n, what)}.", n)
 
 
 # ---- the questions ----------------------------------------------------------------------------------------
@@ -100,7 +101,12 @@ def judged_lists(questions: Questions) -> Iterator[Finding]:
             if questions.split.timed
             else " Hold out a larger share, or judge on more data."
         )
-        yield Finding("few users", "warning", f"{n:,} users are few: expect wide intervals.{more}", n)
+        yield Finding(
+            "few users",
+            "warning",
+            f"{counted(n, 'user')} {chosen(n, 'is', 'are')} few: expect wide intervals.{more}",
+            n,
+        )
 
 
 def judged_ratings(questions: Questions) -> Iterator[Finding]:
@@ -192,7 +198,10 @@ def short_lists(questions: Questions, answers: Mapping[str, Answers]) -> Iterato
 def _possible_lengths(questions: Questions) -> Array:
     """How long each judged user's list could be, int64 (n,)."""
     split, users = questions.split, questions.users
-    left: Array = split.test.n_items - split.profiles.user_counts[users]
+    if split.candidates is None:
+        left: Array = split.test.n_items - split.profiles.user_counts[users]
+    else:
+        left = split.candidates.sum() - np.diff(rows_of(split.profiles, users, split.candidates).indptr)
     if questions.sampled:
         others = left - split.test.user_counts[users]
         left = questions.relevant.user_counts[users] + np.minimum(others, questions.sampled)

@@ -62,7 +62,7 @@ class Context:
             try:
                 getattr(self, name)
             except DataError as error:
-                raise DataError(f"{metric}: {error}") from None
+                raise DataError(str(error).replace("this metric", metric, 1)) from None
 
     # ---- popularity --------------------------------------------------------------------------------
 
@@ -199,7 +199,7 @@ def _inverse(norms: Array) -> Array:
 
 
 def _lacking(what: str, found: str) -> DataError:
-    return DataError(
-        f"this metric needs a catalog with {what}, and {found}; pass a Dataset whose catalog has {what}, "
-        "or leave the metric out"
-    )
+    remedy = "bring one with catalog=... (from a file with the columns item, title, genres)"
+    if what != "genres":
+        remedy = "MovieLens' editions ml-20m and ml-25m have one; take such data"
+    return DataError(f"this metric needs a catalog with {what}, and {found}; {remedy}, or leave the metric out")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, ParameterError
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_PLURAL = re.compile(r"(?<=user|item)s\b|(?<=rating)s\b")
 
 #: What `Split.of` counts in `Split.dropped`.
 USERS_LEFT_OUT = "test users without training ratings, left out"
@@ -21,7 +23,12 @@ RATINGS_LEFT_OUT = "test ratings of those users, left out"
 ITEMS_UNSEEN = "test items without training ratings, kept"
 RATINGS_UNSEEN = "test ratings of those items"
 GIVEN_UNSEEN = "given ratings of items without training ratings, kept"
-OVERLAP_LEFT_OUT = "test ratings that are also training ratings, left out"
+OVERLAP_LEFT_OUT = "test ratings that training has too, left out"
+
+
+def in_words(n: int, what: str) -> str:
+    """A count of `Split.dropped` as a reader has it: "1 test user without ...", "2 test users without ..."."""
+    return f"{n:,} {_PLURAL.sub('', what, count=1) if n == 1 else what}"
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,8 @@ class Split:
         are told of them when they are asked. None: the tested users are known from `train`.
     timed : bool
         Whether all test ratings are meant to be later than all training ratings.
+    candidates : bool (n_items,) or None
+        The items that lists are made of; None: all.
 
     Made by `of`, `of_parts` and the functions of this room, all of that holds. Made by hand, it may not: the linter
     (`coterie.evaluation.lint`) looks.
@@ -52,11 +61,34 @@ class Split:
     dropped: Mapping[str, int]
     given: Interactions | None = None
     timed: bool = False
+    candidates: Array | None = field(default=None, repr=False)
 
     @property
     def profiles(self) -> Interactions:
         """What models are told of the tested users."""
         return self.train if self.given is None else self.given
+
+    def decayed(self, half_life: float) -> Split:
+        """The split with what is learnt from weighed by age (`Interactions.decayed`), counted from its latest rating.
+
+        What is asked about stays as it was, so that half-lives are compared on the same questions::
+
+            parts = split(x, "time")
+            for days in (30, 365):
+                print(compare(x, ["ease", "item-knn"], parts.decayed(days), "ndcg@10"))
+
+        Raises
+        ------
+        DataError
+            There are no timestamps.
+        """
+        parts = [self.train] if self.given is None else [self.train, self.given]
+        latest = [int(part.timestamps.max()) for part in parts if part.timestamps is not None and part.nnz]
+        weighed = [part.decayed(half_life, max(latest, default=None)) for part in parts]
+        description = f"{self.description}; training ratings halve every {half_life:g} days"
+        return replace(
+            self, train=weighed[0], given=None if self.given is None else weighed[1], description=description
+        )
 
     @classmethod
     def of(
@@ -67,6 +99,7 @@ class Split:
         dropped: Mapping[str, int] = {},
         given: Interactions | None = None,
         timed: bool = False,
+        candidates: Array | None = None,
     ) -> Split:
         """A split from its parts: checked, and without test users of whom nothing is known (they are counted).
 
@@ -76,7 +109,7 @@ class Split:
         ------
         DataError
             The parts have different ids, share a (user, item) pair, or one of them is empty; or somebody in `given`
-            has training ratings.
+            has training ratings; or a test rating is of an item that is no candidate.
         """
         _check_parts(train, test, given)
         profiles = train if given is None else given
@@ -96,11 +129,16 @@ class Split:
         counted = {what: n for what, n in counted.items() if n}
         for part, name in ((train, "training"), (test, "test")):
             if not part.nnz:
-                account = "".join(f"; {n:,} {what}" for what, n in counted.items())
-                raise DataError(
-                    f"the split ({description}) leaves no {name} ratings{account}; choose another, or another share"
-                )
-        return cls(train, test, description, counted, given, timed)
+                account = "".join(f"; {in_words(n, what)}" for what, n in counted.items())
+                remedy = "choose another, or another share"
+                if part is test and stranger.any():  # then they were all of the test
+                    told = "training" if given is None else "given"
+                    remedy = f"a test needs people who have {told} ratings too"
+                    remedy += ', and split="users" makes one of strangers' if given is None else ""
+                raise DataError(f"the split ({description}) leaves no {name} ratings{account}; {remedy}")
+        if candidates is not None:
+            candidates = _checked_candidates(candidates, test)
+        return cls(train, test, description, counted, given, timed, candidates)
 
     @classmethod
     def of_parts(
@@ -153,13 +191,16 @@ class Split:
             f"{self.description}: {self.train.nnz:,} training ratings, {self.test.nnz:,} test ratings "
             f"of {self.n_test_users:,} users"
         ]
-        return "\n".join(lines + [f"  {n:,} {what}" for what, n in self.dropped.items()])
+        return "\n".join(lines + [f"  {in_words(n, what)}" for what, n in self.dropped.items()])
 
 
-def cut(x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False) -> Split:
+def cut(
+    x: Interactions, held: Array, description: str, dropped: Mapping[str, int] = {}, timed: bool = False,
+    candidates: Array | None = None,
+) -> Split:  # fmt: skip
     """The split that tests on the ratings where `held` (bool (nnz,)) is true."""
     train, test = x.select(~held, keep_vocabularies=True), x.select(held, keep_vocabularies=True)
-    return Split.of(train, test, description, dropped, timed=timed)
+    return Split.of(train, test, description, dropped, timed=timed, candidates=candidates)
 
 
 def check_share(share: float, name: str = "test_share", example: str = "0.2 tests on a fifth") -> None:
@@ -206,15 +247,33 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
     for part, name in ((train, "training"), *([] if given is None else [(given, "given")])):
         both = shared_pairs(part, test)
         if len(both):
+            are, them = (f"is also a {name} rating", "it") if len(both) == 1 else (f"are also {name} ratings", "them")
             raise DataError(
-                f"{len(both):,} test ratings are also {name} ratings, the first of {pair_in_words(test, both[0])}; "
-                "remove them from one part"
+                f"{in_words(len(both), 'test ratings')} {are}, the first of {pair_in_words(test, both[0])}; "
+                f"remove {them} from one part"
             )
     if given is not None and (known := np.flatnonzero((given.user_counts > 0) & (train.user_counts > 0))).size:
         raise DataError(
             f"{len(known):,} users have both given and training ratings, the first of them user "
             f"{given.users.ids[known[:1]].tolist()[0]!r}; the users of given must be strangers to training"
         )
+
+
+def _checked_candidates(candidates: Array, test: Interactions) -> Array:
+    """A mask of items that has all tested ones."""
+    mask = np.asarray(candidates)
+    if mask.dtype != bool or mask.shape != (test.n_items,):
+        raise DataError(
+            f"candidates must say of each of {test.n_items:,} items whether lists may have it (bool), "
+            f"not {mask.dtype} {mask.shape}"
+        )
+    outside = np.flatnonzero(~mask[test.indices])
+    if len(outside):
+        raise DataError(
+            f"{len(outside):,} test ratings are of items that are no candidates, the first of "
+            f"{pair_in_words(test, outside[0])}; make every tested item a candidate"
+        )
+    return mask
 
 
 def _renumbered(x: Interactions, users: Vocabulary, items: Vocabulary, rows: Array, columns: Array) -> Interactions:

@@ -75,7 +75,9 @@ def k_folds(x: Interactions, n_folds: int = 5, random_state: int = 0) -> list[Sp
         There are fewer ratings than folds.
     """
     if n_folds < 2:
-        raise ParameterError(f"n_folds must be at least 2, not {n_folds}; 5 tests on a fifth at a time")
+        raise ParameterError(
+            f"cross-validation takes 2 folds or more, not {n_folds}; in 5-fold each fifth of the ratings is a test"
+        )
     if x.nnz < n_folds:
         raise DataError(f"{n_folds} folds need at least {n_folds} ratings, and there are {x.nnz:,}")
     order = np.random.default_rng(random_state).permutation(x.nnz)
@@ -107,7 +109,9 @@ def leave_k_out(x: Interactions, k: int = 1, which: Which = "random", random_sta
     held = last_of_each(x, np.where(enough, k, 0), which, np.random.default_rng(random_state))
     few = int(((x.user_counts > 0) & ~enough).sum())
     description = f"{k} {which} rating{'s' * (k > 1)} of every user held out (seed {random_state})"
-    return cut(x, held, description, {f"users with no more than {k} ratings, kept for training only": few})
+    return cut(
+        x, held, description, {f"users with no more than {k} rating{'s' * (k > 1)}, kept for training only": few}
+    )
 
 
 def split_each_user(x: Interactions, test_share: float = 0.2, which: Which = "random", random_state: int = 0) -> Split:

@@ -21,6 +21,7 @@ SPLITS = {
     "leave-last-k-out": "the k latest ratings of every user, as in leave-last-1-out",
     "users": "strangers: a share of the users is kept from training; most of their ratings are given, the rest asked",
     "cold-items": "all ratings of a share of the items, none of which is in training",
+    "new-items": "the same, with lists made of these items alone",
     "k-fold": "cross-validation: k parts at random, each the test once, as in 5-fold",
 }
 _SHARED: dict[str, Callable[[Interactions, float, int], Split]] = {
@@ -30,6 +31,7 @@ _SHARED: dict[str, Callable[[Interactions, float, int], Split]] = {
     "each-user-latest": lambda x, share, seed: split_each_user(x, share, "latest", seed),
     "users": lambda x, share, seed: split_users(x, share, random_state=seed),
     "cold-items": split_items,
+    "new-items": lambda x, share, seed: split_items(x, share, seed, "cold"),
 }
 _TEST_SHARE = 0.2
 _LEAVE = re.compile(r"leave-(last-)?(\d+)-out")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from coterie.data.interactions import Interactions
@@ -68,7 +70,9 @@ def split_users(
     return Split.of(train, test, description, {"users with a single rating, kept for training only": single}, told)
 
 
-def split_items(x: Interactions, test_share: float = 0.2, random_state: int = 0) -> Split:
+def split_items(
+    x: Interactions, test_share: float = 0.2, random_state: int = 0, candidates: Literal["all", "cold"] = "all"
+) -> Split:
     """Cold start: all ratings of some items are test ratings, and none of them training ratings.
 
     A model that reads only ratings has nothing to say about such items: to compare is what models that know titles,
@@ -79,14 +83,19 @@ def split_items(x: Interactions, test_share: float = 0.2, random_state: int = 0)
     test_share : float between 0 and 1
         Which share of the rated items is held out, drawn at random, halves rounded up.
     random_state : int
+    candidates : {"all", "cold"}
+        What lists are made of: all items, where one that was held out has to stand above those that everybody rates,
+        none of which counts as right; or the items held out, which asks who will like which of what is new.
 
     Raises
     ------
     ParameterError
-        `test_share` does not lie between 0 and 1.
+        `test_share` does not lie between 0 and 1, or `candidates` is something else.
     DataError
         There are too few items.
     """
+    if candidates not in ("all", "cold"):
+        raise ParameterError(f"candidates must be 'all' or 'cold', not {candidates!r}")
     check_share(test_share)
     rated = np.flatnonzero(x.item_counts)
     n = int(portion(test_share, np.asarray(len(rated))))
@@ -97,4 +106,6 @@ def split_items(x: Interactions, test_share: float = 0.2, random_state: int = 0)
         )
     cold = np.zeros(x.n_items, bool)
     cold[np.random.default_rng(random_state).permutation(rated)[:n]] = True
-    return cut(x, cold[x.indices], f"all ratings of {n:,} items held out (seed {random_state})")
+    among = ", lists made of these" if candidates == "cold" else ""
+    description = f"all ratings of {n:,} items held out{among} (seed {random_state})"
+    return cut(x, cold[x.indices], description, candidates=cold if candidates == "cold" else None)
