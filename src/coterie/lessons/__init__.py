@@ -1,4 +1,4 @@
-"""Lessons: how a number comes about, with the numbers that the library itself computes with."""
+"""Lessons: how a number comes about, step by step, in the library's own numbers."""
 
 from coterie.lessons.lesson import Lesson, MeasureLesson, Step, WhatIf, lesson
 
