@@ -174,6 +174,19 @@ def test_pair_one_to_all_matrix_and_neighbors_agree(crowd: Interactions, name: s
 
 
 @pytest.mark.parametrize("axis", ["users", "items"])
+@pytest.mark.parametrize("reading", ["table", "notebook"])
+def test_all_measures_of_one_are_each_of_them(crowd: Interactions, axis: Any, reading: Any) -> None:
+    id = crowd.vocabulary(axis).ids[7].item()
+    found, shared = similarity.all_measures(crowd, id, reading, axis)
+    rated = (crowd.to_scipy().toarray() != 0).astype(int)
+    rated = rated if axis == "users" else rated.T
+    assert list(found) == list(MEASURES)
+    assert (shared == rated @ rated[7]).all()
+    for name, values in found.items():
+        assert (values == similarity.one_to_all(crowd, id, name, reading, axis)).all()
+
+
+@pytest.mark.parametrize("axis", ["users", "items"])
 @pytest.mark.parametrize("reading", READINGS)
 @pytest.mark.parametrize(
     "more", [{}, {"shrinkage": 20.0}, {"min_overlap": 4}, {"absolute": True, "shrinkage": 3.0, "min_overlap": 2}]

@@ -226,12 +226,42 @@ class AgainstAll:
 
     def measure(self, columns: Array, values: Array) -> tuple[Array, Array]:
         """Values float64 (n,) and numbers of shared entries float64 (n,) of one sparse profile."""
-        lanes = np.zeros((len(self.statistics), corated.LANES))
+        lanes = self.sums(columns, values)
         out = np.empty(len(lanes))
-        corated.sum_row(columns, values, self.columns.indptr, self.columns.indices, self.columns.values, lanes)
         corated.measure_rows(self.code, lanes, _statistics_of(values), self.statistics, self.spread, out)
         corated.shrink_rows(self.code, lanes, self.shrinkage, out)
         return out, lanes[:, 0]
+
+    def sums(self, columns: Array, values: Array) -> Array:
+        """float64 (n, LANES): what all measures are made from."""
+        lanes = np.zeros((len(self.statistics), corated.LANES))
+        corated.sum_row(columns, values, self.columns.indptr, self.columns.indices, self.columns.values, lanes)
+        return lanes
+
+
+def all_measures(
+    x: Interactions, id: Id, reading: Reading = "table", axis: Axis = "users"
+) -> tuple[dict[str, Array], Array]:
+    """All six measures of one user (or item) with every one, from one pass over the data.
+
+    Returns
+    -------
+    values : dict of str to float64 (n,)
+        By the measure's name, as `one_to_all` gives them.
+    shared : float64 (n,)
+        How many entries each shares with `id`.
+    """
+    rows, row = x.rows(axis), x.vocabulary(axis).index(id)
+    against = AgainstAll(x, MEASURES["cosine"], reading, axis)
+    columns, values = _row(rows, row)
+    lanes = against.sums(columns, values)
+    found = {}
+    for name, one in MEASURES.items():
+        out = np.empty(len(lanes))
+        of_row = _statistics_of(values)
+        corated.measure_rows(one.code(reading), lanes, of_row, against.statistics, against.spread, out)
+        found[name] = out
+    return found, lanes[:, 0]
 
 
 def matrix(x: Interactions, measure: str | Measure, reading: Reading = "table", axis: Axis = "users") -> Array:

@@ -35,7 +35,8 @@ def test_version(run: Run) -> None:
 def test_help_names_every_command(run: Run) -> None:
     help_text = run("--help")
     assert help_text.status == 0
-    names = ["demo", "data", "similar", "fit", "recommend", "predict", "explain", "compare", "tune", "doctor"]
+    names = ["demo", "data", "explore", "similar", "fit", "recommend", "predict", "explain", "compare", "tune"]
+    names += ["doctor"]
     assert [name for name in names if f" {name} " not in help_text.out] == []
 
 

@@ -35,7 +35,7 @@ from coterie.explore import (
     similarity_panel,
     to_svg,
 )
-from coterie.explore.style import BLUE, COLOURS, QUIET, SKY, description
+from coterie.explore.style import BLUE, COLOURS, QUIET, SKY, description, plain
 from coterie.similarity import MEASURES, one_to_all
 
 
@@ -158,6 +158,12 @@ def test_ratings_over_time_choose_their_unit_and_lose_none(days: int, unit: str,
     assert sum(heights(figure)) == 50 and len(heights(figure)) == bars
     assert "2001" in description(figure)
     to_svg(figure)
+
+
+def test_ratings_before_1970_fall_into_their_own_days() -> None:
+    times = [-86401, -86400, -1, 0, 86399, 86400]  # 30 December 1969 to 2 January 1970
+    figure = ratings_over_time(make(np.zeros(6, int), np.arange(6), np.ones(6), times))
+    assert heights(figure) == [1, 2, 2, 1]
 
 
 def test_no_times_no_picture_of_them() -> None:
@@ -382,6 +388,15 @@ def test_the_svg_follows_the_scheme_and_needs_no_network() -> None:
     links = [value for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")]
     assert all(link.startswith("#") for link in links)
     assert svg == to_svg(rating_histogram(world()))
+
+
+def test_notebooks_show_a_figure_as_it_is() -> None:
+    assert rating_histogram(world())._repr_png_().startswith(b"\x89PNG")  # type: ignore[attr-defined]
+
+
+def test_letters_that_the_font_lacks_are_boxes() -> None:
+    assert plain("Amélie 5 $") == r"Amélie 5 \$"
+    assert plain("Пират\n🎈 七人") == "Пират\n□ □□"
 
 
 def test_colours_are_told_apart() -> None:

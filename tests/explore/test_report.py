@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from coterie.data.catalog import Catalog
 from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
+from coterie.errors import DataError
 from coterie.evaluation import compare
 from coterie.explore import reason, typical_user, write_report
 from coterie.explore.html import Html, bar, join, table, tag
@@ -53,6 +54,17 @@ class Silent(CoRated):
 
     name: ClassVar[str] = "silent"
     _explain = Recommender._explain
+
+
+@dataclass(eq=False)
+class Broken(CoRated):
+    """Learns nothing."""
+
+    name: ClassVar[str] = "broken"
+    predicts_ratings = True
+
+    def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
+        raise DataError("these ratings cannot be learnt from")
 
 
 def dataset(n_users: int = 30, n_items: int = 25, titles: bool = True, times: bool = True) -> Dataset:
@@ -165,7 +177,7 @@ def test_odd_data_still_make_a_report(tmp_path: Path, titles: bool, times: bool,
 
 def test_a_leaderboard_of_failures_is_shown_without_pictures(tmp_path: Path) -> None:
     data = dataset()
-    board = compare(data, [CoRated()], "random", ["rmse"], progress=False)
+    board = compare(data, [Broken()], "random", ["rmse"], progress=False)
     page = Page.read(write_report(tmp_path / "r.html", data, boards={"Which?": board}))
     assert "No model could be judged." in page.text
 

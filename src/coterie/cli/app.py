@@ -20,6 +20,7 @@ from coterie.cli import (
     critique,
     data,
     doctor,
+    explore,
     models,
     reproduce,
     scenarios,
@@ -33,7 +34,7 @@ from coterie.models.registry import MODELS
 
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
-    "Look": [similar.similar, clusters.cluster],
+    "Look": [explore.explore, similar.similar, clusters.cluster],
     "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain],
     "In conversation": [ask.ask, critique.critique],
     "More than one": [scenarios.group, scenarios.bundle, scenarios.cohorts],
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a title may have letters that this terminal lacks
     try:
-        if _command(given) == "compare":
+        if _command(given) in ("compare", "explore"):
             given = compare.with_options_attached(given)
         elif _command(given) == "fit":
             given = models.with_model_of_config(given)

@@ -181,10 +181,10 @@ def _contestants(named: Iterable[str], single: Iterable[str], dataset: Dataset) 
     wanted = list(dict.fromkeys([*names, *single])) or ["all"]
     if "all" in wanted:
         wanted = list(dict.fromkeys([*MODELS, *(name for name in wanted if name != "all")]))
-    return [_contestant(text, dataset) for text in wanted]
+    return [contestant(text, dataset) for text in wanted]
 
 
-def _contestant(text: str, dataset: Dataset) -> Recommender:
+def contestant(text: str, dataset: Dataset) -> Recommender:
     """The model that ``item-knn:n_neighbors=40,similarity=cosine`` names."""
     name, _, given = text.partition(":")
     hyper_parameters = HyperParameters()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,15 +13,14 @@ from coterie.content.clusters import Clusters
 from coterie.content.features import ItemFeatures
 from coterie.content.judging import SCORES, GenreRule, genre_labels
 from coterie.data.catalog import Catalog
-from coterie.errors import DataError, ParameterError
+from coterie.errors import DataError
+from coterie.explore.places import MapMethod, check_method, places
 from coterie.explore.style import INK, MUTED, QUIET, SERIES, SMALL, TEXT, headline, new_axes, new_figure, plain
 
 Array = np.ndarray[Any, np.dtype[Any]]
-MapMethod = Literal["tsne", "pca"]
 
 _MARKERS = "os^Dv"  # so that colours need not be told apart
 _MOST = 2000  # dots that can still be seen one by one
-_FEW = 12  # too few for t-SNE's neighbourhoods
 
 
 def cluster_map(
@@ -50,12 +48,11 @@ def cluster_map(
     random_state : int
         Seed of the 2,000 items that are drawn where there are more, and of t-SNE.
     """
-    if method not in ("tsne", "pca"):
-        raise ParameterError(f"method must be 'tsne' or 'pca', not {method!r}")
+    check_method(method)
     genres = genre_labels(catalog, clusters.items, rule)
-    inside, at = np.unique(genres.rows, return_index=True)
+    inside, first = np.unique(genres.rows, return_index=True)
     has = clusters.labels[inside] >= 0
-    rows, of_genre = inside[has], genres.labels[at][has]
+    rows, of_genre = inside[has], genres.labels[first][has]
     if len(rows) < 3:
         raise DataError(f"a map needs 3 items or more with a cluster and a genre; there are {len(rows)}")
     agreement = SCORES["ami"](of_genre, clusters.labels[rows])
@@ -63,11 +60,11 @@ def cluster_map(
     if n > _MOST:
         drawn = np.sort(np.random.default_rng(random_state).choice(n, _MOST, replace=False))
         rows, of_genre = rows[drawn], of_genre[drawn]
-    places = _places(features.matrix[rows], method, random_state)
+    at = places(features.matrix[rows], method, random_state)
     figure = new_figure(height=9.2)
-    _panel(new_axes(figure, 2, 1, 1, grid=""), places, of_genre, list(genres.names), "by genre")
+    _panel(new_axes(figure, 2, 1, 1, grid=""), at, of_genre, list(genres.names), "by genre")
     called = [_cluster_name(c, names) for c in range(clusters.n_clusters)]
-    _panel(new_axes(figure, 2, 1, 2, grid=""), places, clusters.labels[rows], called, "by cluster")
+    _panel(new_axes(figure, 2, 1, 2, grid=""), at, clusters.labels[rows], called, "by cluster")
     how = "t-SNE" if method == "tsne" else "principal components"
     drawn_of = f"{len(rows):,} of {n:,} items, drawn at random" if n > len(rows) else f"{n:,} items"
     headline(
@@ -91,15 +88,15 @@ def _cluster_name(cluster: int, names: Sequence[Sequence[str]] | None) -> str:
     return f"{cluster}: {telling}" if telling else f"cluster {cluster}"
 
 
-def _panel(axes: Axes, places: Array, labels: Array, names: list[str], title: str) -> None:
+def _panel(axes: Axes, at: Array, labels: Array, names: list[str], title: str) -> None:
     """Dots of the five most frequent labels in colour, the others in grey below them."""
     counts = np.bincount(labels, minlength=len(names))
     shown = [int(label) for label in np.argsort(-counts, kind="stable")[: len(SERIES)] if counts[label]]
     others = ~np.isin(labels, shown)
     if others.any():
         axes.scatter(
-            places[others, 0],
-            places[others, 1],
+            at[others, 0],
+            at[others, 1],
             s=7,
             color=QUIET,
             alpha=0.6,
@@ -110,7 +107,7 @@ def _panel(axes: Axes, places: Array, labels: Array, names: list[str], title: st
         of = labels == label
         called = plain(names[label] if len(names[label]) <= 34 else names[label][:32] + " …")
         look: dict[str, Any] = {"color": colour, "marker": marker, "label": f"{called} ({of.sum():,})"}
-        axes.scatter(places[of, 0], places[of, 1], s=13, alpha=0.85, linewidths=0, **look)
+        axes.scatter(at[of, 0], at[of, 1], s=13, alpha=0.85, linewidths=0, **look)
     axes.set_title(title, loc="left", fontsize=TEXT, fontweight="bold", color=INK)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -119,8 +116,8 @@ def _panel(axes: Axes, places: Array, labels: Array, names: list[str], title: st
     handles, written = axes.get_legend_handles_labels()
     order = [*range(len(handles))[1:], 0] if others.any() else [*range(len(handles))]
     axes.legend(
-        [handles[at] for at in order],
-        [written[at] for at in order],
+        [handles[n] for n in order],
+        [written[n] for n in order],
         loc="upper center",
         bbox_to_anchor=(0.5, -0.01),
         ncols=2,
@@ -131,28 +128,3 @@ def _panel(axes: Axes, places: Array, labels: Array, names: list[str], title: st
         handletextpad=0.2,
         columnspacing=1.2,
     )
-
-
-def _places(matrix: Any, method: MapMethod, random_state: int) -> Array:
-    """float (n, 2): where each item stands; computed by one thread, so that it is always the same place."""
-    from sklearn.decomposition import TruncatedSVD
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
-    from coterie.kernels.parallel import one_blas_thread
-
-    with one_blas_thread, threadpool_limits(1, user_api="openmp"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # items that are all alike have no variance to explain
-        if not isinstance(matrix, np.ndarray):
-            rank = min(50, *(side - 1 for side in matrix.shape))
-            matrix = TruncatedSVD(max(rank, 1), random_state=random_state).fit_transform(matrix)
-        matrix = np.asarray(matrix - matrix.mean(axis=0), np.float64)
-        left, sizes, _ = np.linalg.svd(matrix, full_matrices=False)
-        flat = left[:, :2] * sizes[:2]
-        flat = np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
-        if method == "pca" or len(matrix) < _FEW or not flat.any():
-            return flat
-        start = flat / (flat[:, 0].std() or 1.0) * 1e-4
-        perplexity = min(30.0, (len(matrix) - 1) / 3)
-        tsne = TSNE(init=start, perplexity=perplexity, random_state=random_state, learning_rate="auto")
-        return np.asarray(tsne.fit_transform(matrix))

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation.estimates import Estimate
 from coterie.evaluation.leaderboard import Leaderboard, Row
 from coterie.evaluation.metrics import Measure
+from coterie.explore.labels import Upright, name_points
 from coterie.explore.style import (
     BLUE,
     INK,
@@ -33,10 +33,6 @@ from coterie.explore.style import (
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
-_SIDES = {1: "left", -1: "right", 0: "center"}  # how a name is aligned on a side of its point
-_Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
-_NAME = TEXT - 0.5  # size of a model's name beside its dot
-_APART = 9.0  # points between the two
 _MANY = 10  # models from which on pictures are packed closer
 _WIDE = 9.0  # inches, of a picture with several panels
 _LINE = 30  # characters of a model's options in a line of its label
@@ -239,9 +235,13 @@ def _axis_title(measure: Measure) -> str:
 
 
 def _label(board: Leaderboard, row: Row) -> str:
+    return plain(_name(board, row))
+
+
+def _name(board: Leaderboard, row: Row) -> str:
     """The model's short name; where that has options, they go on lines of their own."""
     name, bracket, options = board.short_name(row).partition("(")
-    return plain("\n".join([name, *textwrap.wrap(bracket + options, _LINE)]))
+    return "\n".join([name, *textwrap.wrap(bracket + options, _LINE)])
 
 
 def _beside(axes: Axes, x: float, y: float, text: str) -> None:
@@ -256,61 +256,8 @@ def _name_points(
     board: Leaderboard,
     line: float | None = None,
 ) -> None:
-    """A name beside each point, as near as may be: on no other name and no point, and where there is room on no
-    interval and not on the vertical `line` either. A name that stands far off gets a thin line to its point."""
-    figure.draw_without_rendering()  # settles the layout, so that places on paper are known
-    to_points = 72 / figure.dpi
+    """A model's name beside its point, off the intervals and the vertical `line` where there is room."""
+    lines: list[Upright] = [] if line is None else [(line, None, None)]
+    lines += [(at, e.low, e.high) for at, (_, e) in zip(x, judged, strict=True) if e.low]
     y = np.array([estimate.value for _, estimate in judged])
-    dots = axes.transData.transform(np.column_stack([x, y])) * to_points
-    frame: _Box = tuple(edge * to_points for edge in axes.get_window_extent().extents)  # type: ignore[assignment]
-    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in dots]
-    crossed = [] if line is None else [_upright(axes, line, None, None, to_points)]
-    crossed += [_upright(axes, at, e.low, e.high, to_points) for at, (_, e) in zip(x, judged, strict=True) if e.low]
-    for (row, _), at, (px, py) in zip(judged, zip(x, y, strict=True), dots, strict=True):
-        name = _label(board, row)
-        lines = name.splitlines()
-        width = max(TextPath((0, 0), text, size=_NAME).get_extents().width for text in lines) + 2
-        half = 0.6 * _NAME * len(lines)
-        places = [(place, _at(px, py, place, width, half)) for place in _places(width, half)]
-        inside = [(place, box) for place, box in places if _within(box, frame)]
-        free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in taken)]
-        clear = [(place, box) for place, box in free if not any(_overlap(box, other) for other in crossed)]
-        (side, dy), box = (clear[:1] or free[:1] or places[:1])[0]
-        taken.append(box)
-        look: dict[str, Any] = {"fontsize": _NAME, "color": INK, "va": "center", "ha": _SIDES[side]}
-        if abs(dy) > half + 9:
-            look["arrowprops"] = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
-        text = axes.annotate(name, at, xytext=(side * _APART, dy), textcoords="offset points", **look)
-        text.set_in_layout(False)  # or the picture would be laid out anew
-
-
-def _places(width: float, half: float) -> list[tuple[int, float]]:
-    """Where a name may stand: to the right (1), to the left (-1) or above or below (0), and by how much higher, the
-    nearest first."""
-    heights = np.arange(-300.0, 301.0, 4.0)
-    beside = [(side, dy) for dy in heights for side in (1, -1)]
-    over = [(0, dy) for dy in heights if abs(dy) > half + 5]
-    return sorted(beside + over, key=lambda place: (abs(place[1]) + 2 * (place[0] < 0) - 4 * (place[0] == 0), place[1]))
-
-
-def _at(px: float, py: float, place: tuple[int, float], width: float, half: float) -> _Box:
-    """The box of a name at a place beside the point (px, py)."""
-    side, dy = place
-    left = {1: px + _APART, -1: px - _APART - width, 0: px - width / 2}[side]
-    return left, py + dy - half, left + width, py + dy + half
-
-
-def _upright(axes: Axes, x: float, low: float | None, high: float | None, to_points: float) -> _Box:
-    """The box of a vertical line from `low` to `high`, or from the bottom to the top."""
-    bottom, top = axes.get_ylim()
-    ends = [(x, bottom if low is None else low), (x, top if high is None else high)]
-    (px, lower), (_, upper) = axes.transData.transform(ends) * to_points
-    return px - 1.5, lower, px + 1.5, upper
-
-
-def _within(box: _Box, frame: _Box) -> bool:
-    return frame[0] < box[0] and frame[1] < box[1] and box[2] < frame[2] and box[3] < frame[3]
-
-
-def _overlap(a: _Box, b: _Box) -> bool:
-    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+    name_points(figure, axes, np.column_stack([x, y]), [_name(board, row) for row, _ in judged], lines)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import polars as pl
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -128,13 +129,16 @@ def ratings_over_time(x: Interactions) -> Figure:
     _need_ratings(x)
     if x.timestamps is None:
         raise DataError("these ratings have no timestamps, so there is no picture of them over time")
-    moments = np.asarray(x.timestamps).astype("datetime64[s]")
-    days = int((moments.max() - moments.min()).astype("timedelta64[D]").astype(int))
+    # Days first: of many ratings there are few, and every longer period is made of them.
+    by_day = (pl.Series("day", x.timestamps) // 86400).value_counts().sort("day")
+    dates = by_day["day"].to_numpy().astype("datetime64[D]")
+    days = (int(x.timestamps.max()) - int(x.timestamps.min())) // 86400
     unit, word = ("Y", "year") if days > 5 * 365 else ("M", "month") if days > 100 else ("D", "day")
-    periods = moments.astype(f"datetime64[{unit}]")
+    periods = dates.astype(f"datetime64[{unit}]")
     first, last = periods.min().astype(int), periods.max().astype(int)
     every = np.arange(first, last + 2).astype(periods.dtype)  # one more, for the end of the last period
-    counts = np.bincount((periods - periods.min()).astype(int), minlength=len(every) - 1)
+    counts = np.zeros(len(every) - 1, np.int64)
+    np.add.at(counts, (periods - periods.min()).astype(int), by_day["count"].to_numpy())
     starts = every.astype("datetime64[s]")
     figure = new_figure()
     axes = new_axes(figure)

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from coterie.explore.style import COLOURS, description, to_svg
 from coterie.storage import replace_text
 
+_REM_PER_INCH = 6.4
+
 
 class Html(str):
     """Markup that is already safe; every other string is text and gets escaped."""
@@ -73,7 +75,8 @@ def table(
 def picture(figure: Figure, class_: str | None = None) -> Html:
     """A figure as an image inside the page, with its headline and note as text for those who cannot see it."""
     data = base64.b64encode(to_svg(figure).encode()).decode()
-    image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=description(figure))
+    widest = f"max-width:{_REM_PER_INCH * figure.get_size_inches()[0]:.0f}rem"  # so that letters are alike in all
+    image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=description(figure), style=widest)
     return tag("figure", image, class_=class_)
 
 

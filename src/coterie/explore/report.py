@@ -60,7 +60,7 @@ def write_report(
         Recommendations shown.
     """
     x = dataset.interactions
-    sections: list[Html | None] = [_opening(dataset), _checks(dataset), _pictures(dataset)]
+    sections: list[Html | None] = [opening(dataset), checks_section(dataset), _pictures(dataset)]
     if x.n_users > 1:
         sections.append(_likeness(x))
     if model is not None:
@@ -68,7 +68,7 @@ def write_report(
         if stranger:
             sections.append(_stranger(model, dataset.catalog, stranger, k))
     sections += [comparison_section(question, board) for question, board in (boards or {}).items()]
-    sections.append(_next_steps(dataset))
+    sections.append(next_steps(dataset))
     return write_page(path, page(f"{dataset.name}: a report by Coterie", *sections))
 
 
@@ -83,7 +83,8 @@ def typical_user(x: Interactions) -> Id:
 # ---- the data ----------------------------------------------------------------------------------------
 
 
-def _opening(dataset: Dataset) -> Html:
+def opening(dataset: Dataset) -> Html:
+    """The name, and the counts as tiles."""
     about = describe(dataset)
     tiles = {"users": f"{about.users:,}", "rated items": f"{about.rated_movies:,}", "ratings": f"{about.ratings:,}"}
     if about.movies is not None:
@@ -102,7 +103,8 @@ def _opening(dataset: Dataset) -> Html:
     )
 
 
-def _checks(dataset: Dataset) -> Html:
+def checks_section(dataset: Dataset) -> Html:
+    """What `check` found."""
     found = check(dataset)
     odd = [c for c in found.checks if c.status != "ok"]
     words = "Nothing odd was found." if not odd else f"{len(odd)} of {len(found.checks)} checks found something."
@@ -248,7 +250,8 @@ def _number(value: float | None) -> str:
 # ---- the end ------------------------------------------------------------------------------------------
 
 
-def _next_steps(dataset: Dataset) -> Html:
+def next_steps(dataset: Dataset) -> Html:
+    """Commands to go on with."""
     x, source = dataset.interactions, shlex.quote(dataset.report.source or dataset.name)
     busiest: list[Id] = x.users.ids[np.argsort(-x.user_counts, kind="stable")[:2]].tolist()
     commands = [

@@ -13,7 +13,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import ParameterError
 from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, label_axes, new_axes, new_figure
-from coterie.similarity import MEASURES, Reading, one_to_all
+from coterie.similarity import MEASURES, Reading, all_measures
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -35,13 +35,17 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
             f"users must be one to {len(SERIES)} ids, so that lines can be told apart; got {len(chosen)}"
         )
     rows = x.users.indices(chosen)
-    others = [_who_share_items(x, int(row)) for row in rows]
+    measured, others = [], []
+    for user, row in zip(chosen, rows, strict=True):
+        found, in_common = all_measures(x, user, reading, "users")
+        shares = in_common > 0
+        shares[row] = False
+        measured.append(found)
+        others.append(shares)
     figure = new_figure(height=5.4, width=8.6)
     for at, (name, measure) in enumerate(MEASURES.items(), 1):
         axes = new_axes(figure, 2, 3, at)
-        values = [
-            one_to_all(x, user, measure, reading, "users")[shared] for user, shared in zip(chosen, others, strict=True)
-        ]
+        values = [found[name][shared] for found, shared in zip(measured, others, strict=True)]
         edges = _edges(np.concatenate(values))
         for (colour, dash), of_user in zip(SERIES, values, strict=False):
             counts, _ = np.histogram(of_user, edges)
@@ -76,15 +80,6 @@ def quiet_typical_busy(x: Interactions) -> list[Id]:
     places = np.unique(np.round(np.array([0.1, 0.5, 0.9]) * (len(ordered) - 1)).astype(int))
     found: list[Id] = x.users.ids[ordered[places]].tolist()
     return found
-
-
-def _who_share_items(x: Interactions, row: int) -> Array:
-    """bool (n_users,): the others who rated an item that user number `row` rated."""
-    rated = np.zeros(x.n_items, np.int64)
-    rated[x.indices[x.indptr[row] : x.indptr[row + 1]]] = 1
-    shared = np.bincount(x.user_index, rated[x.indices], minlength=x.n_users) > 0
-    shared[row] = False
-    return shared
 
 
 def _edges(values: Array) -> Array:

@@ -113,15 +113,20 @@ class BiasBaseline(Recommender):
     n_iterations: Annotated[int, Range(1, 1000, help="sweeps over items and users", search=(3, 30))] = 10
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
+        import scipy.sparse as sp
+
         self.mean_ = train.mean
         residuals = train.values.astype(np.float64) - self.mean_
-        user_index, items = train.user_index, train.indices
+        of_users = np.bincount(train.user_index, residuals, train.n_users)
+        of_items = np.bincount(train.indices, residuals, train.n_items)
+        residuals.fill(1)  # what is left to do needs to know who rated what, and no longer how
+        rated = sp.csr_matrix((residuals, train.indices, train.indptr), shape=train.shape, copy=False)
         user_biases = np.zeros(train.n_users)
         item_biases = np.zeros(train.n_items)
         for _ in range(self.n_iterations):
-            sums = np.bincount(items, residuals - user_biases[user_index], train.n_items)
+            sums = of_items - rated.T @ user_biases
             item_biases = sums / np.maximum(train.item_counts + self.item_regularization, 1e-12)
-            sums = np.bincount(user_index, residuals - item_biases[items], train.n_users)
+            sums = of_users - rated @ item_biases
             user_biases = sums / np.maximum(train.user_counts + self.user_regularization, 1e-12)
         self.item_biases_ = item_biases.astype(np.float32)
 

@@ -1,0 +1,99 @@
+"""All figures of a dataset on one page: each that can be drawn, and a reason for each that cannot."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import coterie as ct
+from coterie.data.dataset import Dataset
+from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.explore import Exploration, explore_dataset
+from coterie.explore.exploration import MAPS
+from coterie.explore.style import description
+from tests.explore.pictures import catalog, make, world
+
+EVERYTHING = [
+    "rating-histogram", "long-tail", "ratings-over-time", "lorenz-curves", "ratings-matrix", "genre-bars",
+    "genre-cooccurrence", "tag-bars", "genome", "similarity-panel", "neighbors-of-0", "singular-values",
+    "map-by-ratings", "map-by-genome",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole() -> Exploration:
+    return explore_dataset(Dataset(world(), catalog(), "<b>tiny</b>"))
+
+
+def test_everything_is_drawn_once_and_stands_in_a_section(whole: Exploration) -> None:
+    assert list(whole.figures) == EVERYTHING and not whole.left_out
+    assert [name for names in whole.sections.values() for name in names] == EVERYTHING
+    assert all(description(figure) for figure in whole.figures.values())
+
+
+def test_the_page_has_every_picture_and_needs_no_network(whole: Exploration, tmp_path: Path) -> None:
+    (page,) = whole.write(tmp_path / "new")
+    text = page.read_text(encoding="utf-8")
+    assert len(re.findall('<img src="data:image/svg', text)) == len(EVERYTHING)
+    assert "<b>" not in text and "&lt;b&gt;tiny" in text
+    assert not re.search(r'(?:src|href)="(?!data:)', text) and "What is not shown" not in text
+    for figure in whole.figures.values():
+        assert 'alt="' in text and description(figure).split(". ")[0].replace("'", "&#x27;") in text
+
+
+def test_each_picture_as_a_file(whole: Exploration, tmp_path: Path) -> None:
+    few = Exploration(whole.dataset, {n: whole.figures[n] for n in EVERYTHING[:2]}, {"Few": EVERYTHING[:2]})
+    files = few.write(tmp_path, png=True, svg=True)
+    names = ["report.html", "rating-histogram.svg", "rating-histogram.png", "long-tail.svg", "long-tail.png"]
+    assert [file.name for file in files] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    assert (tmp_path / "long-tail.png").read_bytes()[:4] == b"\x89PNG"
+    assert "prefers-color-scheme:dark" in (tmp_path / "long-tail.svg").read_text()
+
+
+def test_what_data_lack_is_said_on_the_page(tmp_path: Path) -> None:
+    x = make([1, 1, 1], [1, 2, 3], [3.0, 3.0, 3.0])  # one user, no times, no catalog, one rating
+    made = explore_dataset(Dataset(x), maps=["ratings", "tags", "titles"])
+    assert set(made.figures) == {"rating-histogram", "long-tail", "lorenz-curves", "ratings-matrix"}
+    assert "no timestamps" in made.left_out["ratings-over-time"]
+    assert "one user only" in made.left_out["similarity-panel"]
+    assert {"genre-bars", "tag-bars", "genome", "map-by-tags", "map-by-titles"} < set(made.left_out)
+    text = made.write(tmp_path)[0].read_text()
+    assert "What is not shown, and why" in text and made.left_out["ratings-over-time"] in text
+
+
+def test_no_ratings_no_page() -> None:
+    nothing = world().select(np.zeros(world().nnz, bool), keep_vocabularies=True)
+    for data in (Dataset(nothing), Dataset(None, catalog())):
+        with pytest.raises(DataError, match="no ratings"):
+            explore_dataset(data)
+
+
+def test_chosen_users_and_items() -> None:
+    made = explore_dataset(Dataset(world(), catalog()), users=[3, 4], items=[0, 5, 29], maps=[])
+    assert {"neighbors-of-0", "neighbors-of-5", "tag-bars-of-items"} < set(made.figures)
+    assert [t.get_text()[:6] for t in made.figures["similarity-panel"].legends[0].get_texts()] == ["user 3", "user 4"]
+    assert "these 2 movies" in description(made.figures["genome"])  # the genome does not have 29
+    assert not [name for name in made.figures if name.startswith("map")]
+    for wrong in ({"users": [99]}, {"items": [99]}):
+        with pytest.raises(UnknownIdError, match="99"):
+            explore_dataset(Dataset(world(), catalog()), **wrong)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=f"maps are by {', '.join(MAPS)}, not by 'x'"):
+        explore_dataset(Dataset(world()), maps=["x"])
+
+
+def test_models_are_fitted_and_looked_into() -> None:
+    models: list[Any] = [ct.NMF(n_factors=2, n_iterations=2), ct.ItemKNN(), ct.SVD(n_factors=2), ct.BPR(n_epochs=2)]
+    made = explore_dataset(Dataset(world(), catalog()), [*models, ct.SVD(n_factors=2)], maps=[])
+    expected = {
+        "convergence-nmf", "calibration-nmf", "parts-nmf", "map-by-nmf", "calibration-svd", "singular-values-svd",
+        "map-by-svd", "convergence-bpr", "map-by-bpr", "calibration-svd-2", "singular-values-svd-2", "map-by-svd-2",
+    }  # fmt: skip
+    extra = set(made.figures) - set(EVERYTHING)
+    assert expected <= extra
+    assert extra - expected <= {"calibration-item-knn"}
+    assert list(made.sections)[-1] == "The model bpr"
