@@ -16,10 +16,10 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 # What has to be seen: pictures and tables, and words of the outputs.
 SEEN: dict[str, tuple[int, int, list[str]]] = {
     "01-likeness": (1, 6, ["from A to C: 4; by way of B: 0", "coterie-lesson", "What if user 1 had given"]),
-    "02-data": (3, 5, ["100,004 ratings", "every pair stands once", "19 genres", "unknown item -7"]),
+    "02-data": (4, 5, ["100,004 ratings", "every pair stands once", "19 genres", "unknown item -7"]),
     "03-neighbours": (0, 5, ["Toy Story (1995)", "mean of that block is 1.8", "user-knn", "item-knn"]),
     "04-titles": (1, 4, ["words have vectors", "shuffled", "titles, weighted", "Horror"]),
-    "05-factors": (2, 4, ["biases alone: 0.8", "best on hidden ratings", "Casablanca"]),
+    "05-factors": (5, 3, ["biases alone: 0.8", "best on hidden ratings", "als: "]),
     "06-representations": (1, 1, ["a genre in common", "after a random step", "Star Wars + Horror"]),
     "07-exercises": (0, 7, ["item-based, remedied", "zeros counted", "tags; ", "they share", "new films"]),
     "08-beyond": (1, 6, ["ndcg@10", "least_misery", "uncertainty about this person", "manifest.json"]),
