@@ -183,6 +183,8 @@ def test_where_there_is_nothing_to_change() -> None:
     unary = interactions([[1, 1, np.nan], [np.nan, 1, 1], [np.nan, np.nan, 1]])
     found = lesson(unary, 10, 13)
     assert (found.data, found.recommended, found.what_if) == ("unary", ("jaccard",), None)
+    assert "Σ_C a·b = 1\n" in str(found)
+    assert "but over only one rating" in str(found)
     assert "one value cannot say" in found.summary
     apart = lesson(unary, 10, 16)
     assert (len(apart.co_rated), apart.what_if) == (0, None)

@@ -27,7 +27,7 @@ _WORKED: dict[tuple[str, Reading | None], tuple[str, tuple[str, ...]]] = {
     ("euclidean", "table"): ("√({p})", ("Σ_C (a - b)²",)),
     ("euclidean", "notebook"): ("√({p}) / {q}", ("Σ_C (a - b)²", "|C|")),
     ("chebyshev", "table"): ("{p}", ("max_C |a - b|",)),
-    ("chebyshev", "notebook"): ("{p} / {q}", ("max_C |a - b|", "r_max - r_min")),
+    ("chebyshev", "notebook"): ("{p} / {q}", ("max_C |a - b|", "r_max - r_min, or 1 if that is 0")),
 }
 
 
@@ -54,6 +54,8 @@ def summands(name: str, step: Step) -> str:
     if len(step.terms) > _TERMS:
         first.append("...")
     total = number(step.total)
+    if len(step.terms) == 1:
+        return total
     return f"max({', '.join(first)}) = {total}" if name == "chebyshev" else f"{' + '.join(first)} = {total}"
 
 

@@ -45,7 +45,8 @@ def of_value(name: str, reading: Reading, value: float, n: int, spread: float, c
     """A measure's value in words; `spread` is the range of the ratings, `constant` says that Pearson has no say."""
     if n == 0:
         return "they share nothing, so there is nothing to go by"
-    few = f", but over only {n} ratings" if n < FEW and name not in ("jaccard", "cosine") else ""
+    shared = "one rating" if n == 1 else f"{n} ratings"
+    few = f", but over only {shared}" if n < FEW and name not in ("jaccard", "cosine") else ""
     match name, reading:
         case "jaccard", _:
             return f"they share {_below(value, *_OVERLAP)} of what either has"
@@ -76,8 +77,10 @@ def together(jaccard: float, mean_gap: float, pearson: float, n: int, spread: fl
     if n == 0:
         return "They share nothing: no measure can say anything about them."
     little = jaccard < _LITTLE
+    few = f" {n} shared {'rating is' if n == 1 else 'ratings are'} few to judge by." if n < FEW else ""
     if kind == "unary":
-        return f"They have {'little' if little else 'much'} in common; how much they like it, one value cannot say."
+        much = "little" if little else "much"
+        return f"They have {much} in common; how much they like it, one value cannot say.{few}"
     gap = bisect_left((_CLOSE * spread, _APART * spread), mean_gap)
     turn = "but" if little == (gap == 0) else "and"
     if axis == "users":
@@ -86,8 +89,8 @@ def together(jaccard: float, mean_gap: float, pearson: float, n: int, spread: fl
     else:
         view = ("much the same", "somewhat differently", "very differently")[gap]
         said = f"Those who rated both rate them {view}, {turn} {'few' if little else 'many'} of the raters rated both."
-    if n < FEW:
-        return f"{said} {n} shared {'rating is' if n == 1 else 'ratings are'} few to judge by."
+    if few:
+        return said + few
     if gap == 0 and pearson <= _TOGETHER[0][1]:
         return f"{said} Within that small gap their ups and downs go against each other."
     if gap == 2 and pearson >= _TOGETHER[0][2]:
