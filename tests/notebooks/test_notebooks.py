@@ -46,7 +46,8 @@ def test_runs_and_shows_what_it_speaks_of(
     path: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("COTERIE_ML20M", raising=False)
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    for folder in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
+        monkeypatch.setenv(folder, str(tmp_path))
     notebook = nbformat.read(path, 4)
     place = {"metadata": {"path": str(tmp_path)}}
     NotebookClient(notebook, timeout=300, kernel_name="python3", resources=place).execute()
