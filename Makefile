@@ -16,7 +16,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo lint test docs bench lock clean
+.PHONY: help setup demo notebooks lint test docs bench lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -25,6 +25,9 @@ setup: .venv/.installed  ## everything that is needed, into .venv
 
 demo: setup  ## load real ratings, look, recommend, explain, compare; writes coterie-demo/report.html
 	$(BIN)/coterie demo
+
+notebooks: setup  ## run the course's notebooks and render them to notebooks-html (COTERIE_ML20M: on MovieLens 20M)
+	$(BIN)/jupyter nbconvert --to html --execute --output-dir notebooks-html notebooks/*.ipynb
 
 lint: setup  ## style, types and which room may import which
 	$(BIN)/ruff check
@@ -52,7 +55,7 @@ lock: $(BOOTSTRAP)  ## bring the lock files in line with what is asked for (afte
 
 clean:  ## remove the environments and everything that was made
 	rm -rf .venv .venv-uv .venv-bench .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	rm -rf build dist coterie-demo bench-results
+	rm -rf build dist coterie-demo notebooks-html bench-results
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # ---- environments: made when their lock is newer than they are --------------------------------------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coterie.data.vocabulary import Vocabulary as Vocabulary
     from coterie.evaluation.comparison import compare as compare
     from coterie.evaluation.search import tune as tune
+    from coterie.lessons.lesson import lesson as lesson
     from coterie.models.als import ALS as ALS
     from coterie.models.base import Recommender as Recommender
     from coterie.models.baselines import BiasBaseline as BiasBaseline
@@ -94,6 +95,7 @@ _PUBLIC = {
     "Reranked": "coterie.models.reranking",
     "load_model": "coterie.models.registry",
     "load_config": "coterie.models.config",
+    "lesson": "coterie.lessons.lesson",
     "compare": "coterie.evaluation.comparison",
     "tune": "coterie.evaluation.search",
     "Elicitation": "coterie.scenarios.elicitation",

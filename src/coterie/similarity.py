@@ -20,7 +20,7 @@ similarity 0 and distance 1. Jaccard and cosine read the same in both.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -65,6 +65,32 @@ class PairSums:
     length: tuple[int, int]
     norm: tuple[float, float]
     mean: tuple[float, float]
+
+
+class Profile(NamedTuple):
+    """A user's ratings, or an item's: increasing row numbers along the other axis, and values."""
+
+    columns: Array
+    values: Array
+
+
+class Parts(NamedTuple):
+    """What the kernel makes a measure of.
+
+    Attributes
+    ----------
+    whole : (p, q, r)
+        Of the pair; `coterie.kernels.corated.split_rows` says what they are for each measure.
+    entries : float64 (n, 3)
+        The same for every co-rated rating alone; p, and Pearson's q and r, add up to the pair's (Chebyshev's
+        p is the largest).
+    means : (ā, b̄)
+        About which Pearson's are taken.
+    """
+
+    whole: tuple[float, float, float]
+    entries: Array
+    means: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,17 +138,25 @@ class Neighbors:
         return pl.Series(ids.tolist(), dtype=pl.String if self.ids.kind == "str" else pl.Int64)
 
 
+def profile(x: Interactions, id: Id, axis: Axis = "users") -> Profile:
+    """What one user rated (or who rated one item), and how."""
+    return Profile(*_row(x.rows(axis), x.vocabulary(axis).index(id)))
+
+
 def pair_sums(x: Interactions, a: Id, b: Id, axis: Axis = "users") -> PairSums:
     """The co-rated ratings of two users (or items) and the sums from which all six measures follow."""
-    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b]).tolist()
-    (columns_a, values_a), (columns_b, values_b) = _row(rows, row_a), _row(rows, row_b)
-    lanes = np.zeros(corated.LANES)
-    corated.sum_pair(columns_a, values_a, columns_b, values_b, lanes)
-    shared, in_a, in_b = np.intersect1d(columns_a, columns_b, assume_unique=True, return_indices=True)
+    x.vocabulary(axis).indices([a, b])  # one error for both
+    return sums_of(profile(x, a, axis), profile(x, b, axis))
+
+
+def sums_of(a: Profile, b: Profile) -> PairSums:
+    """The same of two profiles."""
+    lanes = _lanes(a, b)
+    shared, in_a, in_b = np.intersect1d(a.columns, b.columns, assume_unique=True, return_indices=True)
     n, sum_a, sum_b, sum_aa, sum_bb, sum_ab, sum_abs, max_abs = lanes.tolist()
-    of_a, of_b = _statistics_of(values_a).tolist(), _statistics_of(values_b).tolist()
+    of_a, of_b = _statistics_of(a.values).tolist(), _statistics_of(b.values).tolist()
     return PairSums(
-        shared, values_a[in_a], values_b[in_b], int(n), sum_a, sum_b, sum_aa, sum_bb, sum_ab, sum_abs, max_abs,
+        shared, a.values[in_a], b.values[in_b], int(n), sum_a, sum_b, sum_aa, sum_bb, sum_ab, sum_abs, max_abs,
         length=(int(of_a[0]), int(of_b[0])), norm=(of_a[1], of_b[1]), mean=(of_a[2], of_b[2]),
     )  # fmt: skip
 
@@ -138,14 +172,32 @@ def pair(
         A similarity (larger is closer) or a distance (smaller is closer): see `MEASURES`. Profiles that
         share nothing give `Measure.nothing_shared`.
     """
-    code = _measure(measure).code(reading)
-    rows, (row_a, row_b) = x.rows(axis), x.vocabulary(axis).indices([a, b]).tolist()
-    (columns_a, values_a), (columns_b, values_b) = _row(rows, row_a), _row(rows, row_b)
-    lanes, out = np.zeros((1, corated.LANES)), np.empty(1)
-    corated.sum_pair(columns_a, values_a, columns_b, values_b, lanes[0])
-    of_a, of_b = _statistics_of(values_a), _statistics_of(values_b)
-    corated.measure_rows(code, lanes, of_a, of_b[None, :], _spread(x), out)
+    found = _measure(measure)
+    found.code(reading)
+    x.vocabulary(axis).indices([a, b])  # one error for both
+    return value_of(profile(x, a, axis), profile(x, b, axis), found, spread(x), reading)
+
+
+def value_of(a: Profile, b: Profile, measure: Measure, spread: float, reading: Reading = "table") -> float:
+    """The measure of two profiles from data whose ratings range over `spread`."""
+    out = np.empty(1)
+    of_a, of_b = _statistics_of(a.values), _statistics_of(b.values)
+    corated.measure_rows(measure.code(reading), _lanes(a, b)[None, :], of_a, of_b[None, :], spread, out)
     return float(out[0])
+
+
+def parts_of(a: Profile, b: Profile, measure: Measure, spread: float, reading: Reading = "table") -> Parts:
+    """What `value_of` is made of."""
+    code, lanes, sums = measure.code(reading), _lanes(a, b), sums_of(a, b)
+    of_a, of_b = _statistics_of(a.values), _statistics_of(b.values)
+    means, whole, alone = np.empty(2), np.empty((1, 3)), np.empty((sums.n, 3))
+    corated.center_pair(code, lanes, of_a, of_b, means)
+    corated.split_rows(code, lanes[None, :], of_a, of_b, spread, means, whole)
+    entries = np.empty((sums.n, corated.LANES))
+    corated.sum_entries(sums.a, sums.b, entries)
+    corated.split_rows(code, entries, of_a, of_b, spread, means, alone)
+    p, q, r = whole[0].tolist()
+    return Parts((p, q, r), alone, (means[0].item(), means[1].item()))
 
 
 def one_to_all(
@@ -168,7 +220,7 @@ class AgainstAll:
     def __init__(
         self, x: Interactions, measure: Measure, reading: Reading, axis: Axis = "users", shrinkage: float = 0.0
     ) -> None:
-        self.code, self.shrinkage, self.spread = measure.code(reading), shrinkage, _spread(x)
+        self.code, self.shrinkage, self.spread = measure.code(reading), shrinkage, spread(x)
         rows, self.columns = x.rows(axis), x.rows("items" if axis == "users" else "users")
         self.statistics = corated.row_statistics(rows.indptr, rows.values)
 
@@ -300,7 +352,7 @@ def _corated_neighbors(
 
     def work(start: int, stop: int) -> None:
         corated.corated_neighbors(
-            start, stop, *rows, *columns, statistics, codes, _spread(x), shrinkage, max(1, min_overlap), absolute,
+            start, stop, *rows, *columns, statistics, codes, spread(x), shrinkage, max(1, min_overlap), absolute,
             values, indices,
         )  # fmt: skip
 
@@ -362,5 +414,12 @@ def _statistics_of(values: Array) -> Array:
     return statistics
 
 
-def _spread(x: Interactions) -> float:
+def _lanes(a: Profile, b: Profile) -> Array:
+    lanes = np.zeros(corated.LANES)
+    corated.sum_pair(*a, *b, lanes)
+    return lanes
+
+
+def spread(x: Interactions) -> float:
+    """The range of the ratings, by which Chebyshev's distance is scaled."""
     return x.scale[1] - x.scale[0]

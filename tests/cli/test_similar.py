@@ -44,6 +44,30 @@ def test_co_rated_items_stand_side_by_side(run: Run, movies: Path) -> None:
     assert document["co_rated"][0]["title"] == "Toy Story (1995)"
 
 
+def test_what_if_one_rating_changes(run: Run, movies: Path) -> None:
+    data = ["--data", movies]
+    row = run("similar", "1", "3", *data, "--json").document["co_rated"][0]
+    wanted = ["similar", "1", "3", *data, "--change", f"{row['title']}=0.5"]
+    answer = run(*wanted)
+    assert f"What if user 1 had given {row['title']} 0.5 instead of" in " ".join(answer.out.split())
+    what_if = run(*wanted, "--json").document["what_if"]
+    assert (what_if["id"], what_if["after"]) == (row["item"], 0.5)
+    x = ct.load(movies).interactions
+    before = {m["name"]: m["notebook"]["before"] for m in what_if["measures"]}
+    assert before == {name: ct.similarity.pair(x, 1, 3, name, "notebook") for name in MEASURES}
+    by_user = run("similar", "1", "3", "--items", *data, "--json").document["co_rated"]
+    assert run("similar", "1", "3", "--items", *data, "--change", f"{by_user[0]['user']}=5").status == 0
+    for change, status, said in [
+        ("heat", 2, "is not ITEM=RATING"),
+        ("=4", 2, "ITEM=RATING"),
+        ("1=9", 1, "rating of 9"),
+    ]:
+        refused = run("similar", "1", "3", *data, "--change", change)
+        assert (refused.status, refused.out) == (status, "")
+        assert said in refused.err
+    assert run("similar", "1", *data, "--change", "1=4").status == 2
+
+
 def test_the_module_s_example(run: Run, shared: Path) -> None:
     data = ["--data", shared / "ml-20m-1000users", "--first-users", "1000", "--min-item-ratings", "21"]
     document = run("similar", "1", "2", *data, "--json").document

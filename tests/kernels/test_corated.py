@@ -63,6 +63,27 @@ def test_measures_are_their_formulas(dense: np.ndarray, spread: float) -> None:
         np.testing.assert_allclose(out, expected, rtol=1e-6, atol=2e-6, err_msg=f"{name}, {reading}")
 
 
+@given(rated(), st.sampled_from([0.0, 4.5]))
+def test_what_a_measure_is_made_of(dense: np.ndarray, spread: float) -> None:
+    indptr, _, values = compress(dense)
+    statistics, lanes = corated.row_statistics(indptr, values), all_lanes(dense, 0)[-1]
+    both = ~np.isnan(dense[0]) & ~np.isnan(dense[-1])
+    alone = np.full((int(both.sum()), corated.LANES), 7.0)
+    corated.sum_entries(dense[0][both], dense[-1][both], alone)
+    means, of_pair, of_entries = np.empty(2), np.empty((1, 3)), np.empty((len(alone), 3))
+    for (name, reading), code in CODES.items():
+        corated.center_pair(code, lanes, statistics[0], statistics[-1], means)
+        corated.split_rows(code, lanes[None, :], statistics[0], statistics[-1], spread, means, of_pair)
+        corated.split_rows(code, alone, statistics[0], statistics[-1], spread, means, of_entries)
+        whole, entries = reference.parts(name, reading, dense[0], dense[-1], spread)
+        scale = max(1.0, float(np.nanmax(np.abs(dense), initial=0.0)) ** 2)  # of what cancels
+        np.testing.assert_allclose(of_pair[0], whole, rtol=1e-6, atol=2e-12 * scale * (1 + len(alone)), err_msg=name)
+        if name in ("manhattan", "euclidean"):  # the divisor of an entry alone is that of one entry
+            of_entries[:, 1] = 1.0
+        got = of_entries.reshape(-1, 3)
+        np.testing.assert_allclose(got, np.reshape(entries, (-1, 3)), rtol=1e-6, atol=2e-12 * scale, err_msg=name)
+
+
 @pytest.mark.parametrize("level", [0.1, 3.7, 1e6, 1e6 + 0.0625])
 def test_pearson_takes_rounding_for_no_variance(level: float) -> None:
     dense = np.full((2, 500), level, np.float32)

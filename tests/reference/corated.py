@@ -73,3 +73,32 @@ def nearest(
         if row != own and overlaps[row] >= min_overlap:
             pairs.append((float(-value if distance else abs(value) if absolute else value), row))
     return [(row, float(np.float32(values[row]))) for _, row in best_pairs(pairs, k)]
+
+
+def parts(name: str, reading: str, x: Array, y: Array, spread: float) -> tuple[list[float], list[list[float]]]:
+    """What a measure of two rows is made of (p, q, r), and the same of each entry that both have."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    in_x, in_y = ~np.isnan(x), ~np.isnan(y)
+    a, b = x[in_x & in_y], y[in_x & in_y]
+    notebook, n = reading == "notebook", len(a)
+    whole = np.concatenate([x[in_x], [0.0]]), np.concatenate([y[in_y], [0.0]])  # nobody's mean is over nothing
+    means = [v.sum() / max(1, len(v) - 1) for v in whole]
+    if notebook:
+        means = [v.sum() / max(1, n) for v in (a, b)]
+    one = np.ones(n)
+    match name:
+        case "jaccard":
+            terms, q, r = one, float(in_x.sum()), float(in_y.sum())
+        case "cosine":
+            terms, q, r = a * b, float(np.linalg.norm(x[in_x])), float(np.linalg.norm(y[in_y]))
+        case "pearson":
+            a, b = a - means[0], b - means[1]
+            entries = np.stack([a * b, a * a, b * b], axis=1)
+            return entries.sum(axis=0).tolist(), entries.tolist()
+        case "manhattan" | "euclidean":
+            terms = abs(a - b) if name == "manhattan" else (a - b) ** 2
+            return [float(terms.sum()), float(n) if notebook else 1.0, 1.0], [[t, 1.0, 1.0] for t in terms.tolist()]
+        case _:
+            terms, q, r = abs(a - b), spread if notebook and spread > 0 else 1.0, 1.0
+            return [float(terms.max(initial=0.0)), q, r], [[t, q, r] for t in terms.tolist()]
+    return [float(terms.sum()), q, r], [[t, q, r] for t in terms.tolist()]

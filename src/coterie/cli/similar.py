@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from coterie.data.dataset import Dataset
-    from coterie.data.interactions import Axis, Interactions
+    from coterie.data.interactions import Axis
     from coterie.data.vocabulary import Id
-    from coterie.similarity import PairSums, Reading
+    from coterie.lessons import Lesson, MeasureLesson
+    from coterie.similarity import Reading
 
 _ONE = "The nearest of one"
+_TWO = "Two side by side"
 
 
 def similar(
@@ -29,6 +31,14 @@ def similar(
         bool, typer.Option("--items", metavar="", help="They are items (ids or titles), not users.")
     ] = False,
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="Rows of co-rated, or of nearest, to show.")] = 10,
+    change: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID=RATING",
+            help="What if the first had rated this so? Default: what they most differ on.",
+            rich_help_panel=_TWO,
+        ),
+    ] = None,
     measure: Annotated[
         str, typer.Option(metavar="NAME", help="What nearness is: jaccard, cosine, pearson ...", rich_help_panel=_ONE)
     ] = "cosine",
@@ -46,6 +56,8 @@ def similar(
     """How alike two users (or items) are by six measures, worked step by step; or the nearest of one."""
     if len(ids) > 2:
         raise UsageError(f"similar takes one id or two, not {len(ids)}")
+    if change is not None and len(ids) != 2:
+        raise UsageError("--change is asked of two; give two ids")
     from coterie.cli.sources import find_item
 
     dataset = data.load()
@@ -56,7 +68,7 @@ def similar(
         if chosen[0] == chosen[1]:
             called = _called(dataset, axis, chosen[0])
             raise UsageError(f"both are {called}; give two different {axis}, or one alone to find its nearest")
-        _show_pair(dataset, axis, chosen[0], chosen[1], k, out)
+        _show_pair(dataset, axis, chosen[0], chosen[1], change, k, out)
         return
     found = nearest(dataset, axis, chosen[0], measure, reading, min_overlap, shrinkage).head(k)
     document = {"axis": axis, "id": chosen[0], "measure": measure, "reading": reading, "neighbors": found}
@@ -106,143 +118,79 @@ def _closer(name: str) -> str:
 # ---- two: step by step -----------------------------------------------------------------------------------
 
 
-def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, k: int, out: Output) -> None:
-    from coterie import similarity
+def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, change: str | None, k: int, out: Output) -> None:
+    from coterie.lessons import lesson, showing
 
-    x = dataset.interactions
-    sums = similarity.pair_sums(x, a, b, axis)
-    shared = _co_rated(dataset, axis, sums)
-    measures = [_worked_out(x, axis, a, b, name, sums) for name in similarity.MEASURES]
-    kind = kind_of(x)
-    document = {
-        "axis": axis,
-        "ids": [a, b],
-        "rated": sums.length,
-        "mean": sums.mean,
-        "norm": sums.norm,
-        "co_rated": shared,
-        "measures": measures,
-        "data": kind,
-        "recommended": [m["name"] for m in measures if kind in m["suits"]],
-    }
-    names = [_called(dataset, axis, id) for id in (a, b)]
-    verb, noun = ("rated", "item") if axis == "users" else ("was rated by", "user")
-    facts = [
-        f"{cell(name)} {verb} {counted(length, noun)}, mean {mean:.3f}"
-        for name, length, mean in zip(names, sums.length, sums.mean, strict=True)
-    ]
-    both = f"{'Both rated' if axis == 'users' else 'Both were rated by'} {counted(sums.n, noun)}, the set C:"
-    both = both if sums.n else "They share nothing: the set C is empty."
+    found = lesson(dataset, a, b, axis, None if change is None else _change(change, dataset, axis))
+    shared = found.co_rated
     rest = [f"... and {counted(len(shared) - k, 'more row')} (-k {len(shared)} shows all)"] if len(shared) > k else []
     sides = shared.head(k).rename({"a": f"{axis[:-1]} {a}", "b": f"{axis[:-1]} {b}"})
-    pictures: list[RenderableType] = [frame_table(sides), *rest] if len(shared) else []
-    recommended = ", ".join(m["name"] for m in measures if kind in m["suits"])
+    side_by_side: list[RenderableType] = [frame_table(sides), *rest] if len(shared) else []
+    what_if: list[RenderableType] = []
+    if found.what_if is not None:
+        what_if = ["\n" + heading(showing.change(found.what_if, found)), _changes(found)]
     out.show(
-        document,
-        heading(f"{names[0]} and {names[1]}"),
-        *facts,
-        both,
-        *pictures,
-        _overview(measures),
-        *(line for measure in measures for line in _lines(measure)),
-        f"\nThese are {kind if kind == 'ratings' else kind + ' data'}: the guideline recommends {recommended}.",
+        found.to_dict(),
+        heading(" and ".join(found.names)),
+        *(cell(line) for line in showing.facts(found)),
+        *side_by_side,
+        _overview(found),
+        *(line for measure in found.measures for line in _lines(measure)),
+        "\n" + heading(found.summary),
+        cell(showing.advice(found)),
+        *what_if,
     )
 
 
-def kind_of(x: Interactions) -> str:
-    """What the guideline calls these data: "unary" (one value), "binary" (two) or "ratings"."""
-    import polars as pl
+def _change(text: str, dataset: Dataset, axis: Axis) -> tuple[Id, float]:
+    """``ITEM=RATING`` (for items ``USER=RATING``)."""
+    from coterie.cli.sources import find_item
 
-    distinct = pl.Series(x.values).n_unique()
-    return {1: "unary", 2: "binary"}.get(distinct, "ratings")
-
-
-def _co_rated(dataset: Dataset, axis: Axis, sums: PairSums) -> pl.DataFrame:
-    """What both have, side by side: `item` (or `user`), `title`, `a`, `b`, `difference`."""
-    import polars as pl
-
-    other: Axis = "items" if axis == "users" else "users"
-    ids = dataset.interactions.vocabulary(other).ids[sums.shared].tolist()
-    titles = [dataset.catalog.titles(ids)] if other == "items" and dataset.catalog is not None else []
-    return pl.DataFrame(
-        [
-            pl.Series(other[:-1], ids),
-            *titles,
-            pl.Series("a", sums.a),
-            pl.Series("b", sums.b),
-            pl.Series("difference", sums.a - sums.b),
-        ]
-    )
+    what = "ITEM" if axis == "users" else "USER"
+    name, sign, rating = text.rpartition("=")
+    try:
+        value = float(rating)
+    except ValueError:
+        raise UsageError(f"--change {text!r} is not {what}=RATING, such as {what}=4.5") from None
+    if not sign or not name:
+        raise UsageError(f"--change {text!r} is not {what}=RATING, such as {what}=4.5")
+    x = dataset.interactions
+    return (find_item(name, x, dataset.catalog) if axis == "users" else x.users.parse(name)), value
 
 
-def _worked_out(x: Interactions, axis: Axis, a: Id, b: Id, name: str, sums: PairSums) -> dict[str, Any]:
-    """A measure of a pair in both readings: formula, the numbers in it, and the value that the library gives."""
-    from coterie import similarity
-
-    measure = similarity.MEASURES[name]
-    readings: dict[Reading, str] = {"table": measure.formula, "notebook": measure.notebook_formula}
-    return {
-        "name": name,
-        "closer": "larger" if measure.larger_is_closer else "smaller",
-        "suits": measure.suits,
-        "guideline": measure.guideline,
-        **{
-            reading: {
-                "formula": formula,
-                "worked": _worked(name, reading, sums, x.scale) if sums.n else "nothing shared",
-                "value": similarity.pair(x, a, b, name, reading, axis),
-            }
-            for reading, formula in readings.items()
-        },
-    }
-
-
-def _worked(name: str, reading: Reading, sums: PairSums, scale: tuple[float, float]) -> str:
-    """The formula of a measure with the pair's numbers in it."""
-    import numpy as np
-
-    a, b = sums.a.astype(np.float64), sums.b.astype(np.float64)
-    square = f"√({((a - b) ** 2).sum():.6g})"
-    match name, reading:
-        case "jaccard", _:
-            return f"{sums.n} / ({sums.length[0]} + {sums.length[1]} - {sums.n})"
-        case "cosine", _:
-            return f"{sums.sum_ab:.6g} / ({sums.norm[0]:.6g} · {sums.norm[1]:.6g})"
-        case "pearson", _:
-            means = sums.mean if reading == "table" else (a.mean(), b.mean())
-            a, b = a - means[0], b - means[1]
-            return f"{(a * b).sum():.6g} / √({(a * a).sum():.6g} · {(b * b).sum():.6g})"
-        case "manhattan", "table":
-            return f"{sums.sum_abs:.6g}"
-        case "manhattan", _:
-            return f"{sums.sum_abs:.6g} / {sums.n}"
-        case "euclidean", "table":
-            return square
-        case "euclidean", _:
-            return f"{square} / {sums.n}"
-        case "chebyshev", "table":
-            return f"{sums.max_abs:.6g}"
-        case _:
-            return f"{sums.max_abs:.6g} / ({scale[1]:.6g} - {scale[0]:.6g})"
-
-
-def _overview(measures: list[dict[str, Any]]) -> Any:
+def _overview(found: Lesson) -> Any:
     made = table({"measure": "left", "closer is": "left", "table": "right", "notebook": "right"})
-    for m in measures:
-        made.add_row(m["name"], m["closer"], *(cell(m[reading]["value"]) for reading in ("table", "notebook")))
+    for m in found.measures:
+        made.add_row(m.name, m.closer, cell(m.table.value), cell(m.notebook.value))
     return made
 
 
-def _lines(measure: dict[str, Any]) -> list[str]:
-    """A measure in words and numbers."""
-    guideline = f"\n[bold]{measure['name']}[/bold]: {cell(measure['guideline'])}"
-    steps = {reading: measure[reading] for reading in ("table", "notebook")}
-    if steps["table"] == steps["notebook"]:
-        steps = {"both": steps["table"]}
-    lines = []
-    for reading, step in steps.items():
-        lines += [f"  {reading:<9} {cell(step['formula'])}", f"{'':11} = {step['worked']} = {cell(step['value'])}"]
-    return [guideline, *lines]
+def _changes(found: Lesson) -> Any:
+    from rich import box
+
+    from coterie.cli.tables import FittingTable
+    from coterie.lessons import showing
+
+    made = FittingTable(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in showing.CHANGE_COLUMNS:
+        made.add_column(name, justify="left" if name in ("measure", "so") else "right", no_wrap=True)
+    if found.what_if is not None:
+        for row in showing.change_rows(found.what_if):
+            made.add_row(*row)
+    return made
+
+
+def _lines(measure: MeasureLesson) -> list[RenderableType]:
+    """A measure in words and numbers; what is too long for a line goes on below its beginning."""
+    from rich.padding import Padding
+
+    from coterie.lessons import showing
+
+    lines: list[RenderableType] = [f"\n[bold]{measure.name}[/bold]: {cell(measure.guideline)}"]
+    for line in showing.measure_lines(measure):
+        text = line.lstrip()
+        lines.append(Padding(cell(text), (0, 0, 0, len(line) - len(text)), expand=False))
+    return lines
 
 
 def _called(dataset: Dataset, axis: Axis, id: Id) -> str:

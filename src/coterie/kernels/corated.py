@@ -17,6 +17,7 @@ import numpy as np
 
 from coterie.kernels.codes import (
     CHEBYSHEV,
+    CHEBYSHEV_SCALED,
     COSINE,
     EUCLIDEAN,
     EUCLIDEAN_MEAN,
@@ -107,23 +108,95 @@ def cosine(sum_xy: float, norm_x: float, norm_y: float) -> float:
 
 
 @inlined
-def pearson(sums: Array, mean_x: float, mean_y: float) -> float:
-    """Correlation over the co-rated entries about the given means, 0 where either row is constant there."""
+def pearson_terms(sums: Array, mean_x: float, mean_y: float) -> tuple[float, float, float]:
+    """Σ (x - x̄)(y - ȳ), Σ (x - x̄)², Σ (y - ȳ)² over the co-rated entries about the given means.
+
+    What rounding leaves of a constant row is no variance, and of unrelated rows no correlation: 0 it is.
+    """
     n = sums[0]
     product = sums[5] - mean_x * sums[2] - mean_y * sums[1] + n * mean_x * mean_y
     square_x = sums[3] - 2.0 * mean_x * sums[1] + n * mean_x * mean_x
     square_y = sums[4] - 2.0 * mean_y * sums[2] + n * mean_y * mean_y
-    # what rounding leaves of a constant row is no variance, and of unrelated rows no correlation
-    varied = square_x > 1e-12 * sums[3] and square_y > 1e-12 * sums[4]
-    varied = varied and product * product > 1e-24 * sums[3] * sums[4]
+    square_x = square_x if square_x > 1e-12 * sums[3] else 0.0
+    square_y = square_y if square_y > 1e-12 * sums[4] else 0.0
+    return (product if product * product > 1e-24 * sums[3] * sums[4] else 0.0), square_x, square_y
+
+
+@inlined
+def pearson(sums: Array, mean_x: float, mean_y: float) -> float:
+    """Correlation over the co-rated entries about the given means, 0 where either row is constant there."""
+    product, square_x, square_y = pearson_terms(sums, mean_x, mean_y)
+    varied = square_x > 0.0 and square_y > 0.0
     correlation = product / np.sqrt(square_x * square_y if varied else 1.0)
     return max(-1.0, min(1.0, correlation)) if varied else 0.0
 
 
 @inlined
+def euclidean_square(sums: Array) -> float:
+    """Σ (x - y)²."""
+    return max(0.0, sums[3] + sums[4] - 2.0 * sums[5])
+
+
+@inlined
 def euclidean(sums: Array) -> float:
     """√ Σ (x - y)²."""
-    return np.sqrt(max(0.0, sums[3] + sums[4] - 2.0 * sums[5]))
+    return np.sqrt(euclidean_square(sums))
+
+
+@kernel
+def sum_entries(values_x: Array, values_y: Array, lanes: Array) -> None:
+    """The lanes (n, 8) of each of n co-rated entries alone."""
+    lanes[:] = 0.0
+    for k in range(len(lanes)):
+        add_pair(lanes[k], np.float64(values_x[k]), np.float64(values_y[k]))
+
+
+@kernel
+def center_pair(code: int, lanes: Array, of_x: Array, of_y: Array, means: Array) -> None:
+    """`means` (2,): x̄ and ȳ of a pair as a measure takes them: over what is co-rated, or over the whole rows."""
+    if code == PEARSON_CORATED:
+        n = max(lanes[0], 1.0)
+        means[0], means[1] = lanes[1] / n, lanes[2] / n
+    else:
+        means[0], means[1] = of_x[2], of_y[2]
+
+
+@kernel
+def split_rows(code: int, lanes: Array, of_x: Array, of_y: Array, spread: float, means: Array, out: Array) -> None:
+    """The parts of which `measure_rows` makes a measure, float64 (n, 3), from the lanes (n, 8) of pairs or entries.
+
+    ======================  ===================  ===========  ===========  =======================
+    measure                 p                    q            r            value
+    ======================  ===================  ===========  ===========  =======================
+    Jaccard                 n                    |x|          |y|          p / (q + r - p)
+    cosine                  Σ x y                ‖x‖          ‖y‖          p / (q r)
+    Pearson, both readings  Σ (x - x̄)(y - ȳ)     Σ (x - x̄)²   Σ (y - ȳ)²   p / √(q r); 0 if q r is
+    Manhattan               Σ |x - y|            1, or n      1            p / q
+    Euclidean               Σ (x - y)²           1, or n      1            √p / q
+    Chebyshev               max |x - y|          1, or range  1            p / q
+    ======================  ===================  ===========  ===========  =======================
+
+    `means` are x̄ and ȳ, see `center_pair`.
+    """
+    for row in range(len(out)):
+        sums = lanes[row]
+        out[row, 1], out[row, 2] = 1.0, 1.0
+        if code == JACCARD:
+            out[row, 0], out[row, 1], out[row, 2] = sums[0], of_x[0], of_y[0]
+        elif code == COSINE:
+            out[row, 0], out[row, 1], out[row, 2] = sums[5], of_x[1], of_y[1]
+        elif code in (PEARSON, PEARSON_CORATED):
+            out[row, 0], out[row, 1], out[row, 2] = pearson_terms(sums, means[0], means[1])
+        elif code in (MANHATTAN, MANHATTAN_MEAN):
+            out[row, 0] = sums[6]
+        elif code in (EUCLIDEAN, EUCLIDEAN_MEAN):
+            out[row, 0] = euclidean_square(sums)
+        else:
+            out[row, 0] = sums[7]
+        if code in (MANHATTAN_MEAN, EUCLIDEAN_MEAN):
+            out[row, 1] = sums[0]
+        elif code == CHEBYSHEV_SCALED and spread > 0.0:
+            out[row, 1] = spread
 
 
 @kernel
@@ -155,9 +228,9 @@ def measure_rows(code: int, lanes: Array, of_x: Array, statistics: Array, spread
         for row in range(len(out)):
             out[row] = euclidean(lanes[row])
     else:
-        scale = 1.0 if code == CHEBYSHEV or spread <= 0.0 else 1.0 / spread
+        scale = 1.0 if code == CHEBYSHEV or spread <= 0.0 else spread
         for row in range(len(out)):
-            out[row] = lanes[row, 7] * scale
+            out[row] = lanes[row, 7] / scale
     if code in (MANHATTAN_MEAN, EUCLIDEAN_MEAN):
         for row in range(len(out)):
             out[row] /= max(lanes[row, 0], 1.0)
