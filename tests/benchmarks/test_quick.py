@@ -22,6 +22,7 @@ from benchmarks import (
     ours,
     ours_models,
     peers,
+    peers_content,
     peers_models,
     quality,
     report,
@@ -210,9 +211,8 @@ def test_nothing_holds_blas_back_and_threads_are_equal(tmp_path: Path, monkeypat
 
 
 def test_every_contender_exists_and_every_target_names_some() -> None:
-    modules: dict[str, Any] = {
-        "ours": ours, "ours_models": ours_models, "peers": peers, "peers_models": peers_models
-    }  # fmt: skip
+    sides = ours, ours_models, peers, peers_models, peers_content
+    modules: dict[str, Any] = {module.__name__.rpartition(".")[2]: module for module in sides}
     for job in jobs.jobs():
         names = [contender.name for contender in job.contenders]
         assert all(callable(getattr(data, need)) for need in job.needs)
