@@ -104,4 +104,4 @@ def test_in_compare_options_belong_to_the_model_before_them() -> None:
 
 def test_a_contestant_with_an_unknown_option_names_it() -> None:
     with pytest.raises(ParameterError, match="random has no option --depth; it has --random-state"):
-        compare._contestant("random:depth=3", ct.load("movielens-sample"))
+        compare.contestant("random:depth=3", ct.load("movielens-sample"))

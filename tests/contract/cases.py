@@ -80,7 +80,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "hybrid": [
         {"parts": "als+genre-knn+svd++", "scale": "rank"},
-        {"parts": "user-knn+slope-one+popularity", "combine": "switching", "min_ratings": 12},
+        {"parts": "user-knn+slope-one+popularity", "combine": "switching", "min_profile": 12},
         {"parts": "als+tag-knn", "weights": "1+3"},
     ],
     "item-knn": [*_NEIGHBORS, {"ranking": "rating", "model_size": 6, "n_neighbors": 2}],

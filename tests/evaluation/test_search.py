@@ -47,7 +47,7 @@ def timeless(found: Search) -> Any:
 def test_every_model_has_a_space_in_which_trials_come_to_values(name: str) -> None:
     cls = model_class(name)
     fixed = {"n_burn_in": 2, "n_samples": 3, "thinning": 1} if name.startswith("bayesian") else {}
-    for metric in ["ndcg@5", *(["rmse"] if cls.predicts_ratings else [])]:
+    for metric in ["ndcg@5", *(["rmse"] if cls().predicts_ratings else [])]:
         data = Dataset(world(), catalog_of(world())) if cls.needs_catalog else world()
         found = search(name, data, metric=metric, fixed=fixed, n_trials=4)
         assert set(found.trials["state"]) <= {"complete", "pruned", "repeated", "failed"}

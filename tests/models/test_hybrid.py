@@ -104,7 +104,7 @@ def test_weighted_by_hand() -> None:
 def test_switching_by_profile_and_by_item() -> None:
     x = interactions([[5, 5, 5, 0], [4, 0, 0, 0]])
     first, last = (1, NAN, 3, 9), (3, 2, 1, 7)  # item 104 has no ratings
-    model = ct.Hybrid([Fixed(first), Fixed(last)], combine="switching", min_ratings=2).fit(x)
+    model = ct.Hybrid([Fixed(first), Fixed(last)], combine="switching", min_profile=2).fit(x)
     one, other = on_one_scale(np.array([first, last]), "standard")
     scores = model.score(x.to_scipy(), np.arange(2))
     np.testing.assert_allclose(scores[0], [one[0], other[1], one[2], other[3]], rtol=1e-6)

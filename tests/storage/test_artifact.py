@@ -112,7 +112,7 @@ def test_the_manifest_tells_what_the_model_is(path: Path, model: Popularity) -> 
     manifest = json.loads((path / storage.MANIFEST).read_text())
     assert (manifest["kind"], manifest["format"], manifest["coterie"]) == (KIND, storage.FORMAT, ct.__version__)
     meta = manifest["meta"]
-    assert (meta["model"], meta["class"], meta["parameters"]) == ("popularity", "Popularity", {})
+    assert (meta["model"], meta["class"], meta["parameters"]) == ("popularity", "Popularity", {"weighted": False})
     assert meta["data_fingerprint"] == model.train_.fingerprint
     assert {"users", "items"} <= set(meta["state"]["train_"])
     for entry in manifest["files"].values():

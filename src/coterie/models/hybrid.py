@@ -52,7 +52,7 @@ class Hybrid(Recommender):
     costs those of all parts twice. Where nothing relevant was held back, weights are equal.
 
     ``combine="switching"`` asks one part at a time: the first one in order that has something to say of an item, but
-    the last one about items that nobody has rated, and about all items where the profile has fewer than `min_ratings`
+    the last one about items that nobody has rated, and about all items where the profile has fewer than `min_profile`
     ratings.
 
     Ratings are predicted where a part predicts some: by turns as above, or as the mean of such parts, by weights that
@@ -95,7 +95,7 @@ class Hybrid(Recommender):
     validation_share: Annotated[
         float, Range(0.01, 0.5, help="share of ratings and of items held back to fit weights on")
     ] = 0.1
-    min_ratings: Annotated[
+    min_profile: Annotated[
         int, Range(0, help="ratings that a profile needs for other parts than the last (switching)", search=(1, 50))
     ] = 5
     random_state: Annotated[int, Range(0, 2**32 - 1, help="seed of what is held back")] = 0
@@ -218,7 +218,7 @@ class Hybrid(Recommender):
 
     def _for_all(self, profiles: sp.csr_matrix) -> Array:
         """bool (n,): profiles that are long enough for other parts than the last."""
-        return np.asarray(np.diff(profiles.indptr) >= self.min_ratings)
+        return np.asarray(np.diff(profiles.indptr) >= self.min_profile)
 
     # ---- ratings -----------------------------------------------------------------------------------
 

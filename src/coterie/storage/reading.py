@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,6 +19,10 @@ from coterie.storage.files import file_digest, times_of
 from coterie.storage.manifest import REMEDY, Array, Part, read_manifest
 
 Verify = Literal["all", "changed", "sizes"]
+
+# Headers are literals that NumPy has Python parse, and CPython 3.11 counts how deep it is in a literal for all threads
+# together: two at once can end in a SystemError.
+_PARSING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def _read_part(file: Path, entry: Mapping[str, Any], verify: Verify) -> Part:
 
 def _map_array(file: Path) -> Array:
     """A .npy file as a read-only array: memory-mapped, or truly empty where there is nothing to map."""
-    with file.open("rb") as source:
+    with file.open("rb") as source, _PARSING:
         if np.lib.format.read_magic(source) != (1, 0):
             raise ValueError("not the NumPy format that Coterie writes")
         shape, fortran, dtype = np.lib.format.read_array_header_1_0(source)
