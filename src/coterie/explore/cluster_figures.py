@@ -15,7 +15,19 @@ from coterie.content.judging import SCORES, GenreRule, genre_labels
 from coterie.data.catalog import Catalog
 from coterie.errors import DataError
 from coterie.explore.places import MapMethod, check_method, places
-from coterie.explore.style import INK, MUTED, QUIET, SERIES, SMALL, TEXT, headline, new_axes, new_figure, plain
+from coterie.explore.style import (
+    INK,
+    MUTED,
+    QUIET,
+    SERIES,
+    SMALL,
+    TEXT,
+    headline,
+    new_axes,
+    new_figure,
+    no_scale,
+    plain,
+)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -109,10 +121,7 @@ def _panel(axes: Axes, at: Array, labels: Array, names: list[str], title: str) -
         look: dict[str, Any] = {"color": colour, "marker": marker, "label": f"{called} ({of.sum():,})"}
         axes.scatter(at[of, 0], at[of, 1], s=13, alpha=0.85, linewidths=0, **look)
     axes.set_title(title, loc="left", fontsize=TEXT, fontweight="bold", color=INK)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    no_scale(axes)
     handles, written = axes.get_legend_handles_labels()
     order = [*range(len(handles))[1:], 0] if others.any() else [*range(len(handles))]
     axes.legend(

@@ -9,18 +9,25 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from coterie.content.features import normalized, taggings
+from coterie.content.features import taggings
 from coterie.data.catalog import Catalog
 from coterie.data.vocabulary import Id
 from coterie.errors import DataError, ParameterError
 from coterie.explore.cells import draw_cells, name_levels, write_in_cells
-from coterie.explore.style import BLUE, INK, MUTED, SMALL, headline, label_axes, new_axes, new_figure, plain
+from coterie.explore.style import (
+    SMALL,
+    headline,
+    label_axes,
+    new_axes,
+    new_figure,
+    no_frame,
+    plain,
+    ranked_bars,
+)
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 _MOST_GENRES = 24  # more would not be legible
 _MOST_MOVIES = 8
 _LONGEST = 34  # characters of a tag
@@ -59,7 +66,7 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     sizes = np.diag(together).astype(int)
     axes.set_yticks(range(n), [plain(f"{name} ({size:,})") for name, size in zip(names, sizes, strict=True)])
     axes.set_xticks(range(n), [plain(name) for name in names], rotation=45, ha="right", rotation_mode="anchor")
-    _no_frame(axes)
+    no_frame(axes)
     label_axes(axes, "also have this genre", "genre (titles)")
     name_levels(figure, _GENRE_NAMES, "of a row's titles, those that have the column's genre too (%)")
     headline(figure, _pair_in_words(shares, names), _of_genres(left_out, bool(shares.any())))
@@ -96,19 +103,8 @@ def tag_bars(catalog: Catalog | None, items: Iterable[Id] | None = None, n: int 
     if counts.is_empty():
         raise DataError("nobody gave these items a tag")
     shown = counts.head(n)[::-1]
-    figure = new_figure(height=1.5 + 0.235 * len(shown))
-    axes = new_axes(figure, grid="x")
-    heights = shown["times"].to_numpy()
-    names = [plain(textwrap.shorten(tag, _LONGEST, placeholder=" …")) for tag in shown["tag"]]
-    bars = axes.barh(np.arange(len(shown)), heights, color=BLUE, height=0.72)
-    axes.bar_label(bars, [f"{k:,}" for k in heights], padding=4, fontsize=SMALL, color=MUTED)
-    axes.set_yticks(np.arange(len(shown)), names)
-    axes.set_ylim(-0.6, len(shown) - 0.4)
-    axes.margins(x=0.14)
-    axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(_THOUSANDS)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    label_axes(axes, "times given (a person counts once for an item)", "")
+    names = [textwrap.shorten(tag, _LONGEST, placeholder=" …") for tag in shown["tag"]]
+    figure = ranked_bars(names, shown["times"].to_list(), "times given (a person counts once for an item)")
     about = "all items"
     if chosen is not None:
         title = catalog.titles(chosen[:1])[0] or f"item {chosen[0]}"
@@ -120,13 +116,8 @@ def tag_bars(catalog: Catalog | None, items: Iterable[Id] | None = None, n: int 
 
 def _tag_counts(catalog: Catalog, items: list[Id] | None) -> pl.DataFrame:
     """`tag, times`, the most frequent first."""
-    if items is None:
-        assert catalog.tags is not None
-        given = catalog.tags.select("user", "item", normalized(pl.col("tag")).alias("tag")).drop_nulls("tag").unique()
-        counts = given.group_by("tag").agg(pl.len().alias("times"))
-    else:
-        given = taggings(catalog.select(items), catalog.select(items).vocabulary)
-        counts = given.group_by("tag").agg(pl.col("people").sum().alias("times"))
+    within = catalog if items is None else catalog.select(items)
+    counts = taggings(within, within.vocabulary).group_by("tag").agg(pl.col("people").sum().alias("times"))
     return counts.sort(["times", "tag"], descending=[True, False])
 
 
@@ -164,7 +155,7 @@ def genome_heat_map(catalog: Catalog | None, items: Iterable[Id], n_tags: int = 
     axes.set_yticks(range(len(picked)), [plain(catalog.genome_tags[tag]) for tag in picked])
     axes.set_xticks(range(len(chosen)), lines)
     axes.xaxis.tick_top()
-    _no_frame(axes)
+    no_frame(axes)
     axes.tick_params(labelsize=SMALL - 0.5)
     name_levels(figure, _RELEVANCE_NAMES, "relevance of a tag to a movie, from 0 to 1")
     headline(
@@ -196,9 +187,3 @@ def _standing_out(relevance: Array, means: Array, n: int) -> Array:
     picked = turns[np.sort(first)][:n]
     best = relevance[:, picked].argmax(axis=0)
     return np.asarray(picked[np.lexsort((-relevance[best, picked], best))])
-
-
-def _no_frame(axes: Any) -> None:
-    axes.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
-    for spine in axes.spines.values():
-        spine.set_visible(False)

@@ -9,30 +9,28 @@ import numpy as np
 import polars as pl
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError
 from coterie.explore.style import (
     BLUE,
-    MUTED,
     ORANGE,
     SERIES,
-    SMALL,
     TEXT,
+    THOUSANDS,
     headline,
     label_axes,
     new_axes,
     new_figure,
-    plain,
+    ranked_bars,
 )
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _DISTINCT_BARS = 21  # more distinct ratings than this are binned
 _LINE_POINTS = 400  # more ranks than this are thinned, evenly on the log scale
-_THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 
 
 def rating_histogram(x: Interactions) -> Figure:
@@ -81,17 +79,8 @@ def genre_bars(catalog: Catalog | None) -> Figure:
         raise DataError("nothing is known about genres; load a dataset whose catalog has them")
     counts = catalog.items["genres"].explode().drop_nulls().value_counts(sort=True)
     counts = counts.sort(["count", "genres"], descending=[False, True])
-    names, heights = counts["genres"].to_list(), counts["count"].to_numpy()
-    figure = new_figure(height=1.5 + 0.235 * len(names))
-    axes = new_axes(figure, grid="x")
-    bars = axes.barh([plain(name) for name in names], heights, color=BLUE, height=0.72)
-    axes.bar_label(bars, [f"{n:,}" for n in heights], padding=4, fontsize=SMALL, color=MUTED)
-    axes.set_ylim(-0.6, len(names) - 0.4)
-    axes.margins(x=0.14)
-    axes.tick_params(axis="y", length=0)
-    axes.xaxis.set_major_formatter(_THOUSANDS)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    label_axes(axes, "titles", "")
+    names, heights = counts["genres"].to_list(), counts["count"].to_list()
+    figure = ranked_bars(names, heights, "titles")
     says = f"{names[-1]} is the most frequent genre" if len(names) > 1 else f"All genres are {names[0]}"
     headline(figure, says, f"{len(catalog):,} titles; a title may have several genres")
     return figure
@@ -110,8 +99,8 @@ def long_tail(x: Interactions) -> Figure:
         axes.plot(at + 1, ranked[at], marker="o", markevery=[0], markersize=4, label=name, **look)
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.xaxis.set_major_formatter(_THOUSANDS)
-    axes.yaxis.set_major_formatter(_THOUSANDS)
+    axes.xaxis.set_major_formatter(THOUSANDS)
+    axes.yaxis.set_major_formatter(THOUSANDS)
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize=TEXT, labelcolor="linecolor", loc="lower left")
     label_axes(axes, "rank (1 has the most ratings)", "ratings")
@@ -149,7 +138,7 @@ def ratings_over_time(x: Interactions) -> Figure:
     locator = AutoDateLocator(minticks=2, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axes.yaxis.set_major_formatter(_THOUSANDS)
+    axes.yaxis.set_major_formatter(THOUSANDS)
     axes.yaxis.set_major_locator(MaxNLocator(5, integer=True))
     label_axes(axes, "when the rating was given (UTC)", f"ratings per {word}")
     first, last = (datetime.fromtimestamp(int(t), UTC) for t in (x.timestamps.min(), x.timestamps.max()))

@@ -14,7 +14,15 @@ from coterie.data.interactions import Interactions
 from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.explore.labels import name_points
 from coterie.explore.places import MapMethod, check_method, places
-from coterie.explore.style import BLUE, QUIET, SMALL, headline, new_axes, new_figure
+from coterie.explore.style import (
+    BLUE,
+    QUIET,
+    SMALL,
+    headline,
+    new_axes,
+    new_figure,
+    no_scale,
+)
 from coterie.models.base import Recommender
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -89,10 +97,7 @@ def item_map(
     named = rows[:n_titles]
     axes.scatter(at[n_titles:, 0], at[n_titles:, 1], s=9, color=QUIET, alpha=0.75, linewidths=0, label="items")
     axes.scatter(at[:n_titles, 0], at[:n_titles, 1], s=20, color=BLUE, linewidths=0, label="the best-known")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    no_scale(axes)
     axes.margins(0.09, 0.05)
     what = _WORDS.get(features.source, features.source or "their features")
     if isinstance(by, Recommender):

@@ -10,12 +10,14 @@ import io
 import re
 import textwrap
 import threading
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 
 class Colour(NamedTuple):
@@ -51,6 +53,8 @@ SERIES = tuple(
 
 WIDTH = 5.6  # inches; narrow, so that text stays legible when a phone scales the picture down
 _NOTEBOOK_DPI = 110
+#: Whole numbers with commas.
+THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 HEADLINE, TEXT, SMALL = 13.5, 11.0, 10.0  # points
 
 
@@ -80,6 +84,36 @@ def new_axes(figure: Figure, *place: Any, grid: str = "y") -> Axes:
     if grid:
         axes.grid(axis=grid, color=GRID, linewidth=0.8)  # type: ignore[arg-type]
     return axes
+
+
+def no_frame(axes: Axes) -> None:
+    """No lines around the picture, and no ticks."""
+    axes.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def no_scale(axes: Axes) -> None:
+    """Neither frame nor numbers, for maps, on which only nearness means something."""
+    no_frame(axes)
+    axes.set_xticks([])
+    axes.set_yticks([])
+
+
+def ranked_bars(names: Sequence[str], counts: Sequence[int], unit: str) -> Figure:
+    """A figure of counts by name, in the order given from below, with the number behind each bar."""
+    figure = new_figure(height=1.5 + 0.235 * len(names))
+    axes = new_axes(figure, grid="x")
+    bars = axes.barh(range(len(names)), counts, color=BLUE, height=0.72)
+    axes.bar_label(bars, [f"{n:,}" for n in counts], padding=4, fontsize=SMALL, color=MUTED)
+    axes.set_yticks(range(len(names)), [plain(name) for name in names])
+    axes.set_ylim(-0.6, len(names) - 0.4)
+    axes.margins(x=0.14)
+    axes.tick_params(axis="y", length=0)
+    axes.xaxis.set_major_formatter(THOUSANDS)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    label_axes(axes, unit, "")
+    return figure
 
 
 def label_axes(axes: Axes, x: str, y: str) -> None:

@@ -32,22 +32,7 @@ class ItemNeighborhood(Neighborhood):
     """A model that scores and predicts an item from what a person rated of the items nearest to it.
 
     A subclass writes `_fit`, which calls `_fit_ratings`, finds the lists, and hands them to `_fit_lists`. The formulas
-    are those of `ItemKNN`.
-
-    Attributes
-    ----------
-    neighbors_ : int32 (n_items, size)
-        Each item's nearest items, nearest first; -1 where there are fewer. The size is the larger of `model_size`
-        and `n_neighbors`, and at most n_items - 1.
-    similarities_ : float32 (n_items, size)
-        The measure's values; NaN where there are fewer.
-    listed_ : int (n_listed,), listed_similarities_ : float32 (n_listed,), listed_starts_ : int64 (n_items + 1,)
-        For each item, where it stands in others' lists: ``i * size + place``, increasing; and its
-        similarity there.
-    sum_weights_ : float32 CSR (n_items, n_items)
-        The weights :math:`w_{ij}` of rated items j (rows) in the sums of items i (columns).
-    centers_, spreads_ : float32 (n_items,)
-    mean_, item_biases_ : the baseline that predicts where neighbours cannot
+    are those of `ItemKNN`, which also says what is learned.
     """
 
     model_size: Annotated[
