@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from coterie.data.catalog import Catalog
 from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
+from coterie.data.wording import counted
 from coterie.errors import DataError
 from coterie.evaluation import (
     Answers,
@@ -37,7 +38,7 @@ from coterie.evaluation import (
 )
 from coterie.evaluation.leaderboard import Leaderboard
 from coterie.evaluation.linter import NOTHING
-from coterie.evaluation.linter.finding import counted, listed, share
+from coterie.evaluation.linter.finding import listed, share
 from coterie.evaluation.metrics import Predictions, Ranking
 from coterie.evaluation.splits import splits
 from coterie.models.baselines import Popularity

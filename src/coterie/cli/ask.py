@@ -10,7 +10,8 @@ import typer
 
 from coterie.cli.models import K, _about, _label, _name
 from coterie.cli.options import DataArgument, ModelOptions
-from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, stderr
+from coterie.cli.output import Output, UsageError, cell, frame_table, heading, stderr
+from coterie.data.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, cast, get
 import typer
 
 from coterie.cli.options import DataArgument
-from coterie.cli.output import Output, cell, complain, counted, frame_table, heading, table, working
+from coterie.cli.output import Output, cell, complain, frame_table, heading, table, working
+from coterie.data.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from coterie.cli.options import DataArgument, spelled_out
-from coterie.cli.output import Output, cell, counted, frame_table, heading, table
+from coterie.cli.output import Output, cell, frame_table, heading, table
+from coterie.data.wording import counted
 from coterie.errors import ParameterError
 
 if TYPE_CHECKING:

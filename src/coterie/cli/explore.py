@@ -9,7 +9,8 @@ import typer
 
 from coterie.cli.clusters import DEFAULT_VECTORS
 from coterie.cli.options import DataArgument
-from coterie.cli.output import Output, cell, counted, heading, table, working
+from coterie.cli.output import Output, cell, heading, table, working
+from coterie.data.wording import counted
 
 if TYPE_CHECKING:
     from coterie.data.dataset import Dataset

@@ -26,13 +26,13 @@ from coterie.cli.output import (
     UsageError,
     cell,
     complain,
-    counted,
     frame_table,
     heading,
     stderr,
     stdout,
     working,
 )
+from coterie.data.wording import counted
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:

@@ -148,8 +148,3 @@ def cell(value: Any, decimals: int = 4) -> str:
     if isinstance(value, list):
         return escape(", ".join(map(str, value)))
     return escape(str(value))
-
-
-def counted(n: int, noun: str) -> str:
-    """``1 rating``, ``1,234 ratings``."""
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")

@@ -8,7 +8,8 @@ import typer
 
 from coterie.cli.models import K, Rated, _about, _label, _name, _title_early, _whom
 from coterie.cli.options import DataArgument, DataOptions, ModelOptions
-from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading
+from coterie.cli.output import Output, UsageError, cell, frame_table, heading
+from coterie.data.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl

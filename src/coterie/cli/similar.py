@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from coterie.cli.options import DataOptions
-from coterie.cli.output import Output, UsageError, cell, counted, frame_table, heading, table
+from coterie.cli.output import Output, UsageError, cell, frame_table, heading, table
+from coterie.data.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,6 +11,7 @@ import numpy as np
 from coterie.content.constraints import Constraints
 from coterie.content.facts import ItemFacts
 from coterie.data.vocabulary import Id
+from coterie.data.wording import counted
 from coterie.errors import NothingFitsError
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -183,7 +184,7 @@ def parts_of(constraints: Constraints, facts: ItemFacts) -> Iterator[Part]:
     if constraints.min_ratings:
         least, counts = constraints.min_ratings, facts.counts
         yield Part(
-            f"at least {least:,} ratings", counts >= least, ("min_ratings", None),
+            f"at least {counted(least, 'rating')}", counts >= least, ("min_ratings", None),
             lambda rows: _counted(constraints, int(counts[rows].max())),
         )  # fmt: skip
     for field in ("tags", "not_tags", "tagged"):
@@ -234,7 +235,7 @@ def _range_words(first: int | None, last: int | None) -> str:
 
 
 def _counted(constraints: Constraints, least: int) -> Looser | None:
-    return (f"at least {least:,} ratings", replace(constraints, min_ratings=least)) if least else None
+    return (f"at least {counted(least, 'rating')}", replace(constraints, min_ratings=least)) if least else None
 
 
 def _tag(constraints: Constraints, field: str, tag: str, facts: ItemFacts) -> Part:

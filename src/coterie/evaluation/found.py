@@ -10,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from coterie.evaluation.linter.finding import chosen, counted
+from coterie.data.wording import counted
+from coterie.evaluation.linter.finding import chosen
 from coterie.evaluation.metrics import Measure
 from coterie.evaluation.splits import Split
 from coterie.models.base import Recommender

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from coterie.data.wording import counted
 from coterie.measures import Reading
 from coterie.similarity import Parts
 
@@ -123,11 +124,6 @@ def change_rows(what_if: WhatIf) -> list[tuple[str, ...]]:
 
 
 CHANGE_COLUMNS = ("measure", "table", "then", "so", "notebook", "then", "so")
-
-
-def counted(n: int, noun: str) -> str:
-    """``1 rating``, ``1,234 ratings``."""
-    return f"{n:,} {noun}" + ("" if n == 1 else "s")
 
 
 # ---- as text ---------------------------------------------------------------------------------------------

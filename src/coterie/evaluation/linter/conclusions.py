@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from coterie.data.wording import counted
 from coterie.evaluation.evaluate import Answers, Questions
-from coterie.evaluation.linter.finding import Finding, counted
+from coterie.evaluation.linter.finding import Finding
 from coterie.evaluation.metrics import Measure
 from coterie.evaluation.metrics.ranking import METRICS as RANKING
 

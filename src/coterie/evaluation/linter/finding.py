@@ -42,11 +42,6 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: _ORDER.index(finding.severity))
 
 
-def counted(n: int, what: str) -> str:
-    """A number of things: "1 test user", "2 test users"."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
 def chosen(n: int, one: str, many: str) -> str:
     """The word for one or for many: "is" or "are"."""
     return one if n == 1 else many

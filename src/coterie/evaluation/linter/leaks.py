@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from coterie.data.interactions import Interactions
-from coterie.evaluation.linter.finding import Finding, chosen, counted, share
+from coterie.data.wording import counted
+from coterie.evaluation.linter.finding import Finding, chosen, share
 from coterie.evaluation.splits.base import Split, pair_in_words, shared_pairs
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from coterie.data.wording import counted
 from coterie.evaluation.evaluate import Answers, Questions, rows_of
-from coterie.evaluation.linter.finding import Finding, Severity, alike, chosen, counted, listed, share
+from coterie.evaluation.linter.finding import Finding, Severity, alike, chosen, listed, share
 from coterie.evaluation.splits.base import (
     ITEMS_UNSEEN,
     RATINGS_LEFT_OUT,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from coterie.data.interactions import Interactions
-from coterie.evaluation.linter.finding import Finding, by_severity, chosen, counted
+from coterie.data.wording import counted
+from coterie.evaluation.linter.finding import Finding, by_severity, chosen
 from coterie.evaluation.splits.base import Split, pair_in_words, pair_numbers, shared_pairs
 
 
