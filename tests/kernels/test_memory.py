@@ -41,3 +41,6 @@ def test_the_error_says_how_much_of_what_and_the_way_out(monkeypatch: pytest.Mon
         require_memory(2 << 30, "the table", "ask for less")
     with pytest.raises(MemoryError):
         require_memory((1 << 30) + 1, "the table", "ask for less")
+    monkeypatch.setenv("COTERIE_MEMORY", "0.01")
+    with pytest.raises(MemoryBudgetError, match=r"would take 24 MiB, and 10 MiB may be used"):
+        require_memory(24 << 20, "the table", "ask for less")

@@ -34,6 +34,11 @@ def require_memory(n_bytes: int, what: str, remedy: str) -> None:
     budget = memory_budget()
     if n_bytes > budget:
         raise MemoryBudgetError(
-            f"{what} would take {n_bytes / 2**30:.1f} GiB, and {budget / 2**30:.1f} GiB may be used "
+            f"{what} would take {_size(n_bytes)}, and {_size(budget)} may be used "
             f"(COTERIE_MEMORY sets it); {remedy}"
         )
+
+
+def _size(n_bytes: int) -> str:
+    gib = n_bytes / 2**30
+    return f"{gib:.1f} GiB" if gib >= 0.1 else f"{n_bytes / 2**20:.2g} MiB"
