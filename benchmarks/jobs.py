@@ -108,7 +108,7 @@ def jobs() -> tuple[Job, ...]:
     from benchmarks.jobs_models import model_jobs
 
     first = (_csv(), _reopen(), _item_cosine(), _genome(), _user_cosine(), _pearson(), _six(), _start())
-    return (*first, _stranger(), _critique(), _artefact(), *model_jobs())
+    return (*first, _explore(), _stranger(), _critique(), _artefact(), *model_jobs())
 
 
 def _csv() -> Job:
@@ -228,6 +228,16 @@ def _start() -> Job:
         size="small",
         repeats=10,
         note="Whole processes, Python's own start included.",
+    )
+
+
+def _explore() -> Job:
+    return Job(
+        "explore",
+        "Every picture of a dataset, on one page",
+        (Contender("coterie", command=("{coterie}", "explore", "{name}", "--output", "{explored}")),),
+        (Target("coterie", 15.0), Bound("coterie", "peak GB", most=4 * 1.073741824)),
+        note="A whole process, from the stored ratings to the page with its pictures.",
     )
 
 

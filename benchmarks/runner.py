@@ -149,6 +149,8 @@ class Bench:
                 "coterie": str(Path(sys.executable).with_name("coterie")),
                 "csv": f"{request['folder']}/ratings.csv",
                 "artefact": f"{request['folder']}/item-knn",
+                "name": request["name"],
+                "explored": f"{request['folder']}/explored",
             }
             return self.time_command(contender.command, names)
         python: Path | str = sys.executable

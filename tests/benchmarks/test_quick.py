@@ -45,12 +45,19 @@ def run(tmp_path: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 
 def test_quick_run_prints_and_keeps_our_rows(tmp_path: Path) -> None:
-    chosen = ("csv", "reopen", "item-cosine", "genome-neighbors", "start", "artefact")
+    chosen = ("csv", "reopen", "item-cosine", "genome-neighbors", "start", "explore", "artefact")
     done = run(tmp_path, "--no-peers", *(part for job in chosen for part in ("--only", job)))
     assert done.returncode == 0, done.stderr
     assert "the peers are left out" in done.stderr
     table = [line for line in done.stdout.splitlines() if line.startswith("|")]
-    for title in ("CSV to checked Interactions", "Item-item cosine", "tag genome", "import coterie", "fresh process"):
+    for title in (
+        "CSV to checked",
+        "Item-item cosine",
+        "tag genome",
+        "import coterie",
+        "Every picture",
+        "fresh process",
+    ):
         assert any(title in line and (" s |" in line or " ms |" in line) for line in table), title
     assert "`csv`, polars to CSR is left out: " in done.stdout
     (kept,) = (tmp_path / "results").glob("*.json")
