@@ -71,3 +71,7 @@ class SearchError(CoterieError, RuntimeError):
 
 class DataWarning(UserWarning):
     """Data was loaded, but something about it was counted and put right; the message says what."""
+
+
+class PrecisionWarning(UserWarning):
+    """A model was fitted, but its numbers hold fewer digits than usual; the message says how many and what helps."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from threadpoolctl import threadpool_limits
 import coterie as ct
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, DivergenceError, MemoryBudgetError
+from coterie.kernels import dense_inverse
 from coterie.models.item_weights import ItemWeightsModel
 from tests.contract.cases import UNRATED_ITEM, interactions, world
 from tests.reference.matrices import HALF_STARS, POSITIVE, rated
@@ -99,10 +101,26 @@ def test_memory_is_asked_for_before_it_is_taken(model: ItemWeightsModel, monkeyp
         model.fit(world())
 
 
-def test_the_inverse_has_the_same_bits_at_any_number_of_threads() -> None:
-    x = random_world((400, 300), 0.1, 9)
+def test_weights_that_hold_few_digits_are_warned_of() -> None:
+    x = random_world((60, 300), 0.3, 9)
+    dense = x.to_scipy().toarray().astype(np.float64)
+    for regularization, warns in ((1e-3, True), (10.0, False)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model = ct.EASE(regularization=regularization).fit(x)
+        inverse = np.linalg.inv(dense.T @ dense + regularization * np.eye(x.n_items))
+        exact = -inverse / inverse.diagonal()
+        np.fill_diagonal(exact, 0)
+        off = np.abs(model.item_weights_ - exact).max() / np.abs(exact).max()
+        assert (off > 0.003, len(caught)) == (warns, int(warns)), off
+    assert issubclass(ct.errors.PrecisionWarning, UserWarning)
+
+
+def test_the_inverse_has_the_same_bits_at_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = random_world((400, 1100), 0.1, 9)
     found = set()
     for threads in (1, 2, 3):
+        monkeypatch.setenv("COTERIE_THREADS", str(threads))
         with threadpool_limits(threads, "blas"):
             found.add(ct.EASE().fit(x).item_weights_.tobytes())
     assert len(found) == 1
@@ -129,8 +147,9 @@ def test_few_new_people_cost_no_inverse_and_many_do(n_new: int, monkeypatch: pyt
     before, new = random_world((150, 40), 0.2, 2), random_world((n_new, 43), 0.2, 3)
     model = ct.EASE(regularization=20.0).fit(before)
     inverses = []
-    invert = ct.EASE._invert
-    monkeypatch.setattr(ct.EASE, "_invert", lambda self, matrix: (inverses.append(len(matrix)), invert(self, matrix)))
+    invert = dense_inverse.invert_symmetric
+    counted = lambda matrix: inverses.append(len(matrix)) or invert(matrix)  # noqa: E731
+    monkeypatch.setattr(dense_inverse, "invert_symmetric", counted)
     model.update(new)
     assert inverses == ([] if n_new == 2 else [43])
     np.testing.assert_allclose(model.item_weights_, ease_weights(model.train_, 20.0), atol=1e-5)

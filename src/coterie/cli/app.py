@@ -29,7 +29,7 @@ from coterie.cli import (
 )
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
-from coterie.errors import CoterieError, DataWarning
+from coterie.errors import CoterieError, DataWarning, PrecisionWarning
 from coterie.models.registry import MODELS
 
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
@@ -56,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             given = models.with_model_of_config(given)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
+            warnings.simplefilter("always", PrecisionWarning)
             warnings.showwarning = partial(_show_warning, given)
             status = typer.main.get_command(build(given)).main(given, prog_name="coterie", standalone_mode=False)
             sys.stdout.flush()

@@ -1,0 +1,101 @@
+"""The inverse of a large symmetric positive definite matrix in its own memory, the same bits at any number of threads.
+
+LAPACK's inverse is as fast, but how it adds up depends on the threads of BLAS. Here every product is one of BLAS on one
+thread, and which ones there are depends on the size of the matrix alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from coterie.kernels.parallel import blocks, one_blas_thread, run_blocks
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+BLOCK = 512  # rows taken at once, few enough that what one thread does alone does not count
+TILE = BLOCK // 2  # rows or columns of a product, for every thread to have some; a block is made of whole tiles
+
+
+def invert_symmetric(matrix: Array) -> bool:
+    r"""The lower triangle of a symmetric positive definite matrix becomes that of its inverse, in place.
+
+    With rows in blocks, in three passes of :math:`n^3/3` operations each, as LAPACK's: the factor of Cholesky
+    :math:`A = L L^\top`, its inverse :math:`W = L^{-1}`, and :math:`A^{-1} = W^\top W`,
+
+    .. math::
+
+        L_{ik} &= \bigl(A_{ik} - \textstyle\sum_{j < k} L_{ij} L_{kj}^\top\bigr) L_{kk}^{-\top}, \\
+        W_{kj} &= -L_{kk}^{-1} \textstyle\sum_{j \le m < k} L_{km} W_{mj}, \\
+        (A^{-1})_{ij} &= \textstyle\sum_{m \ge i} W_{mi}^\top W_{mj}.
+
+    Beside the matrix it takes 8 bytes a row and row of a block.
+
+    Parameters
+    ----------
+    matrix : float32 (n, n), C order
+        What stands above the diagonal has no meaning, before and after.
+
+    Returns
+    -------
+    bool
+        Whether it is positive definite to this precision; where it is not, `matrix` is left half done.
+
+    References
+    ----------
+    G. H. Golub and C. F. Van Loan, *Matrix Computations*, 4th edition, 2013, section 4.2.
+    """
+    rows = list(blocks(len(matrix), BLOCK))
+    with one_blas_thread:
+        return (
+            all(_factorise(matrix, *block) for block in rows)
+            and all(_invert_factor(matrix, *block) for block in rows)
+            and all(_multiply(matrix, *block) for block in rows)
+        )
+
+
+def _factorise(matrix: Array, start: int, stop: int) -> bool:
+    """The columns [start, stop) of L, those before being done; on the diagonal the inverse of their block of L."""
+    from scipy.linalg.lapack import spotrf, strtri
+
+    own = matrix[start:stop, :start].copy()
+
+    def subtract(a: int, b: int) -> None:
+        matrix[start + a : start + b, start:stop] -= matrix[start + a : start + b, :start] @ own.T
+
+    def divide(a: int, b: int) -> None:
+        below = matrix[stop + a : stop + b, start:stop]
+        below[:] = below @ inverse.T
+
+    run_blocks(subtract, len(matrix) - start, TILE)
+    factor, failed = spotrf(matrix[start:stop, start:stop].T, lower=0, clean=1)  # LAPACK counts by columns
+    if failed or not np.isfinite(factor).all():
+        return False
+    transposed, failed = strtri(factor, lower=0)
+    inverse = np.ascontiguousarray(transposed.T)
+    matrix[start:stop, start:stop] = inverse
+    run_blocks(divide, len(matrix) - stop, TILE)
+    return not failed and bool(np.isfinite(inverse).all())
+
+
+def _invert_factor(matrix: Array, start: int, stop: int) -> bool:
+    """The rows [start, stop) of W, those before being done."""
+    own = -(matrix[start:stop, start:stop] @ matrix[start:stop, :start])
+
+    def multiply(a: int, b: int) -> None:
+        matrix[start:stop, a:b] = own[:, a:] @ matrix[a:start, a:b]
+
+    run_blocks(multiply, start, TILE)
+    return True
+
+
+def _multiply(matrix: Array, start: int, stop: int) -> bool:
+    """The rows [start, stop) of the inverse, which need those of W from `start` on."""
+    own = np.ascontiguousarray(matrix[start:, start:stop].T)
+
+    def multiply(a: int, b: int) -> None:
+        matrix[start:stop, a:b] = own @ matrix[start:, a:b]
+
+    run_blocks(multiply, stop, TILE)
+    return True
