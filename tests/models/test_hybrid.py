@@ -49,24 +49,36 @@ def test_a_part_with_nothing_to_say_counts_as_its_mean() -> None:
     np.testing.assert_allclose(weighted_sum(parts, np.array([[1, 0, 0], [0, 1, 1]])), [[1.0, 4.0, NAN]])
 
 
-def test_list_quality_is_the_mean_ndcg() -> None:
+def test_list_quality_is_the_ndcg_of_each_list() -> None:
     scores = np.array([[3, 2, 1, 0], [0, 1, NAN, NAN]], np.float32)
     relevant = np.array([[0, 1, 1, 0], [0, 0, 1, 1]], bool)
     first = (1 / np.log2(3) + 1 / 2) / (1 + 1 / np.log2(3))
-    assert list_quality(scores, relevant, 3) == pytest.approx(first / 2)
+    assert list_quality(scores, relevant, 3) == pytest.approx([first, 0])
 
 
 @given(st.integers(1, 4), st.integers(0, 1000))
 def test_a_climb_is_never_worse_than_where_it_began(n: int, seed: int) -> None:
     aim = np.random.default_rng(seed).dirichlet(np.ones(n))
 
-    def quality(weights: Any) -> float:
-        return -float(((weights - aim) ** 2).sum())
+    def quality(weights: Any) -> np.ndarray:
+        return np.full(5, -((weights - aim) ** 2).sum())  # the lists agree, so that no difference is chance
 
-    weights, value = climb(quality, n)
+    weights = climb(quality, n)
     assert weights.min() >= 0 and weights.sum() == pytest.approx(1)
-    assert value == quality(weights) >= max(quality(start) for start in [np.full(n, 1 / n), *np.eye(n)])
+    starts = [np.full(n, 1 / n), *np.eye(n)]
+    assert quality(weights).mean() >= max(quality(start).mean() for start in starts) - 1e-12
     assert np.abs(weights - aim).max() < 0.1  # this one has no local optima
+
+
+def test_a_climb_ends_at_equal_weights_unless_lists_agree_that_others_are_better() -> None:
+    noise = np.random.default_rng(0).standard_normal(100)
+    best = np.array([0.9, 0.1])
+
+    def quality(loss: float) -> Any:  # each list wants other weights by chance; all of them lose by `loss`
+        return lambda weights: noise * (weights[0] - 0.5) - loss * abs(weights[0] - best[0])
+
+    assert climb(quality(10.0), 2) == pytest.approx(best)
+    assert climb(quality(0.01), 2).tolist() == [0.5, 0.5]
 
 
 def test_rating_weights_are_the_least_squares_on_the_simplex() -> None:

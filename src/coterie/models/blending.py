@@ -14,6 +14,8 @@ Scale = Literal["standard", "rank"]
 
 # How much weight is moved at a time, coarse first; all weights are sums of these.
 _STEPS = (0.25, 0.1, 0.05)
+# How far from equal weights to the best ones simpler ones are looked for.
+_QUARTERS = (0.0, 0.25, 0.5, 0.75)
 # By how much weights that add up to something else than 1 are made to cost.
 _SUM = 1e3
 
@@ -64,8 +66,8 @@ def weighted_sum(scaled: list[Array], weights: Array) -> Array:
 # ---- weights for lists -----------------------------------------------------------------------------------
 
 
-def list_quality(scores: Array, relevant: Array, k: int) -> float:
-    r"""The mean nDCG@k of the lists that scores (n, n_items) make; `relevant` is bool of the same shape, some in each
+def list_quality(scores: Array, relevant: Array, k: int) -> Array:
+    r"""The nDCG@k of each list (n,) that scores (n, n_items) make; `relevant` is bool of the same shape, some in each
     row."""
     items, _, counts = top_k_rows(scores, k)
     place = np.arange(items.shape[1])
@@ -74,28 +76,42 @@ def list_quality(scores: Array, relevant: Array, k: int) -> float:
     discounts = 1 / np.log2(place + 2)
     best = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(k) + 2))])
     ideal = best[np.minimum(relevant.sum(axis=1), k)]
-    return float(np.mean(hits @ discounts / ideal))
+    return np.asarray(hits @ discounts / ideal)
 
 
-def climb(quality: Callable[[Array], float], n_parts: int) -> tuple[Array, float]:
-    """Weights (n_parts,), none negative, that add up to 1, with the largest quality that a climb finds.
+def climb(quality: Callable[[Array], Array], n_parts: int) -> Array:
+    """Weights (n_parts,), none negative, that add up to 1, with the largest mean quality, or as good as it and simpler.
 
-    It begins with the best of all equal and each part alone, and moves a quarter, a tenth, then a twentieth of the
-    weight from one part to another as long as that helps. What comes out is so never worse than any part alone, where
-    it was measured. No chance is in it.
+    A climb begins with the best of all equal and each part alone, and moves a quarter, a tenth, then a twentieth of the
+    weight from one part to another as long as that helps. Of what lies between equal weights and those it ends with, in
+    quarters, the first is taken that is worse by at most a standard error of the difference (Breiman et al. 1984,
+    section 3.4.3): few lists to measure by would else find weights that suit only them. No chance is in it.
+
+    Parameters
+    ----------
+    quality : callable
+        Weights to the quality of each list (n,), some.
     """
-    starts = [np.full(n_parts, 1 / n_parts), *np.eye(n_parts)]
-    found = [quality(weights) for weights in starts]
+    equal = np.full(n_parts, 1 / n_parts)
+    starts = [equal, *np.eye(n_parts)]
+    found = [quality(weights).mean() for weights in starts]
     best = int(np.argmax(found))
     weights, value = starts[best], found[best]
     for step in _STEPS:
         while True:
             moved = [_moved(weights, a, b, step) for a in range(n_parts) for b in range(n_parts) if a != b]
-            values = [quality(other) for other in moved]
+            values = [quality(other).mean() for other in moved]
             if not values or max(values) <= value:
                 break
             weights, value = moved[int(np.argmax(values))], max(values)
-    return weights, value
+    top = quality(weights)
+    between = (equal + part * (weights - equal) for part in _QUARTERS)
+    return next((w for w in between if _as_good(quality(w), top)), weights)
+
+
+def _as_good(values: Array, best: Array) -> bool:
+    lost = best - values
+    return bool(lost.mean() <= lost.std() / np.sqrt(len(lost)))
 
 
 def _moved(weights: Array, source: int, target: int, step: float) -> Array:

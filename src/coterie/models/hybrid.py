@@ -48,8 +48,9 @@ class Hybrid(Recommender):
     `validation_share` of the ratings and all ratings of as large a share of the items are held back, copies of the
     parts are fitted to the rest, and the weights are those with the best nDCG@10 that a climb from each part alone and
     from equal weights finds: of lists made of the rated items for the one kind, and of those held back for the other.
-    Relevant is what is rated in the top quarter of the scale. Then the parts are fitted to everything, so that a fit
-    costs those of all parts twice. Where nothing relevant was held back, weights are equal.
+    Weights closer to equal ones are taken where they are as good to a standard error, so that chance does not choose
+    where lists are few. Relevant is what is rated in the top quarter of the scale. Then the parts are fitted to
+    everything, so that a fit costs those of all parts twice. Where nothing relevant was held back, weights are equal.
 
     ``combine="switching"`` asks one part at a time: the first one in order that has something to say of an item, but
     the last one about items that nobody has rated, and about all items where the profile has fewer than `min_profile`
@@ -85,7 +86,7 @@ class Hybrid(Recommender):
 
     name: ClassVar[str] = "hybrid"
     parts: Annotated[str | Sequence[Any], Range(help="the models: names joined by +, or models in a list")] = (
-        "item-knn+content-factors"
+        "item-knn+content-factors+tag-knn"
     )
     combine: Annotated[Literal["weighted", "switching"], Range(help="how one score is made of several")] = "weighted"
     scale: Annotated[Literal["standard", "rank"], Range(help="how scores are made comparable")] = "standard"

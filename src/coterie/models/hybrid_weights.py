@@ -51,9 +51,8 @@ def fit_weights(
     low, high = train.scale
     relevant = back.select(back.values >= low + _RELEVANT * (high - low), keep_vocabularies=True)
     generator = np.random.default_rng([seed, 1])
-    listed = [
-        _list_weights(fitted, rest, relevant, columns, scale, generator, equal) for columns in (~unrated, unrated)
-    ]
+    hidden = unrated & (train.item_counts > 0)  # without what nobody had rated before: nothing is known against it
+    listed = [_list_weights(fitted, rest, relevant, columns, scale, generator, equal) for columns in (~unrated, hidden)]
     known = rest.user_counts[back.user_index] > 0
     judged = back.select(known, keep_vocabularies=True)
     rated = [
@@ -94,7 +93,7 @@ def _list_weights(
         made[seen] = np.nan  # nobody is recommended what they have seen
         scaled.append(made)
     wanted = relevant.to_scipy()[people][:, columns].toarray() != 0
-    return climb(lambda weights: list_quality(weighted_sum(scaled, weights), wanted, _K), len(fitted))[0]
+    return climb(lambda weights: list_quality(weighted_sum(scaled, weights), wanted, _K), len(fitted))
 
 
 def _rating_weights(
