@@ -28,39 +28,47 @@ def explicit_objective(model: Any, x: ct.Interactions) -> float:
     total = 0.0
     for u, i, r in zip(x.user_index, x.indices, x.values, strict=True):
         total += (r - mean - b_u[u] - b_i[i] - p[u] @ q[i]) ** 2
-    for counts, factors, biases in ((x.user_counts, p, b_u), (x.item_counts, q, b_i)):
+    for counts, factors, biases in ((x.user_counts, p, b_u), (x.item_counts, model.unit_ * q, b_i)):
         n = counts if model.count_weighted else (counts > 0)
         total += model.regularization * float((n * ((factors**2).sum(axis=1) + biases**2)).sum())
     return total
 
 
+@pytest.mark.parametrize("high", [5, 60])
 @pytest.mark.parametrize("biases", [True, False])
 @pytest.mark.parametrize("count_weighted", [True, False])
-def test_the_traced_objective_is_that_of_the_formula_and_never_rises(biases: bool, count_weighted: bool) -> None:
+def test_the_traced_objective_is_that_of_the_formula_and_never_rises(
+    biases: bool, count_weighted: bool, high: int
+) -> None:
     x = world()
+    x = replace(x, values=x.values * np.float32(high / 5))
     model = ct.ALS(3, 0.2, count_weighted, biases, n_iterations=12).fit(x)
     assert model.objective_[-1] == pytest.approx(explicit_objective(model, x), rel=1e-5)
     assert (np.diff(model.objective_) <= 1e-6 * model.objective_[0]).all()
 
 
+@pytest.mark.parametrize("high", [5, 60])
 @pytest.mark.parametrize("biases", [True, False])
-def test_users_and_items_are_the_solutions_of_their_systems(biases: bool) -> None:
-    x = interactions(DENSE)
+def test_users_and_items_are_the_solutions_of_their_systems(biases: bool, high: int) -> None:
+    dense = DENSE * (high / 5)
+    x = interactions(dense)
     model = ct.ALS(2, 0.3, biases=biases, n_iterations=200).fit(x)
+    assert model.unit_ == (1 if high == 5 else 16)
     mean = model.mean_ if biases else 0.0
     offsets = model.user_offsets_ if biases else np.zeros(x.n_users)
     item_biases = model.item_biases_ if biases else np.zeros(x.n_items)
-    for side, mine, others, own, theirs in (
-        (DENSE, model.user_factors_, model.item_factors_, offsets - mean, item_biases + mean),
-        (DENSE.T, model.item_factors_, model.user_factors_, item_biases, offsets),
+    for side, mine, others, own, theirs, pull in (
+        (dense, model.user_factors_, model.item_factors_, offsets - mean, item_biases + mean, 0.3),
+        (dense.T, model.item_factors_, model.user_factors_, item_biases, offsets, 0.3 * model.unit_**2),
     ):
         for row, ratings in enumerate(side):
             rated = np.flatnonzero(ratings)
             design = np.hstack([others[rated], np.ones((len(rated), int(biases)))])
-            matrix = design.T @ design + 0.3 * len(rated) * np.eye(design.shape[1])
+            pulls = np.array([pull, pull, 0.3][: design.shape[1]])
+            matrix = design.T @ design + len(rated) * np.diag(pulls)
             expected = np.linalg.solve(matrix, design.T @ (ratings[rated] - theirs[rated]))
             found = np.append(mine[row], own[row]) if biases else mine[row]
-            np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4)
+            np.testing.assert_allclose(found, expected, rtol=2e-3, atol=2e-4 * high / 5)
 
 
 def test_without_regularization_too_few_ratings_are_an_error_that_names_who() -> None:

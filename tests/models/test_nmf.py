@@ -76,12 +76,16 @@ def test_factors_stay_non_negative_and_the_objective_never_rises(reading: Any, s
     assert model.objective_[-1] < 0.9 * model.objective_[0]
 
 
-def test_the_objective_of_rated_entries_is_the_formula() -> None:
-    model = ct.NMF(n_factors=3, n_iterations=400).fit(X)
-    rated = DENSE > 0
+@pytest.mark.parametrize("scale", [1, 12])
+def test_the_objective_of_rated_entries_is_the_formula(scale: int) -> None:
+    dense = DENSE * scale
+    model = ct.NMF(n_factors=3, n_iterations=400).fit(interactions(dense))
+    assert model.unit_ == {1: 0.5, 12: 8}[scale]
+    rated = dense > 0
     w, h = model.user_factors_.astype(np.float64), model.item_factors_.astype(np.float64)
-    errors = np.square(np.where(rated, DENSE - w @ h.T, 0)).sum()
-    penalty = rated.sum(axis=1) @ np.square(w).sum(axis=1) + rated.sum(axis=0) @ np.square(h).sum(axis=1)
+    errors = np.square(np.where(rated, dense - w @ h.T, 0)).sum()
+    pulled = model.unit_ * h
+    penalty = rated.sum(axis=1) @ np.square(w).sum(axis=1) + rated.sum(axis=0) @ np.square(pulled).sum(axis=1)
     assert errors + 0.1 * penalty == pytest.approx(model.objective_[-1], rel=1e-4)
 
 

@@ -46,16 +46,36 @@ def test_users_end_at_their_minimum(model_class: Any) -> None:
         assert model.user_offsets_[u] == pytest.approx(model.mean_ + solved[-1], rel=1e-5)
 
 
+@pytest.mark.parametrize(("times", "unit"), [(1, 1), (12, 16)])
 @pytest.mark.parametrize("model_class", RATERS)
-def test_the_objective_is_that_of_the_formula_where_nothing_moves(model_class: Any) -> None:
-    x = small()
+def test_the_objective_is_that_of_the_formula_where_nothing_moves(model_class: Any, times: int, unit: int) -> None:
+    x = interactions(times * world(60, 40, seed=3))
     model = model_class(n_factors=5, n_epochs=1, learning_rate=0.0, regularization=0.5, random_state=4).fit(x)
     random = np.random.default_rng(4)
     p, q = (0.1 * random.standard_normal((n, 5), np.float32).astype(float) for n in x.shape)
+    p *= unit
     users, items = x.user_index, x.indices
     errors = x.values - x.mean - (p[users] * q[items]).sum(axis=1)
-    expected = (errors**2).sum() + 0.5 * ((p[users] ** 2).sum() + (q[items] ** 2).sum())
+    expected = (errors**2).sum() + 0.5 * ((p[users] ** 2).sum() + ((unit * q[items]) ** 2).sum())
+    assert model.unit_ == unit
     assert model.objective_[0] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("model_class", RATERS)
+def test_a_step_is_that_of_the_formula_in_ratings_of_any_scale(model_class: Any) -> None:
+    x = interactions([[10.0, NAN], [NAN, 100.0]])  # two ratings that have nothing in common, in whatever order
+    rate, pull, unit = 0.1, 0.3, 16
+    model = model_class(n_factors=3, n_epochs=1, learning_rate=rate, regularization=pull, random_state=4).fit(x)
+    random = np.random.default_rng(4)
+    p, q = (0.1 * random.standard_normal((n, 3), np.float32).astype(float) for n in x.shape)
+    p *= unit
+    for n, rating in enumerate((10.0, 100.0)):
+        error = rating - 55.0 - p[n] @ q[n]
+        assert model.item_biases_[n] == pytest.approx(rate * error, rel=1e-5)
+        stepped = q[n] + rate * (error * p[n] / unit**2 - pull * q[n])
+        np.testing.assert_allclose(model.item_factors_[n], stepped, rtol=1e-5)
+        if model_class is ct.SVDPlusPlus:
+            np.testing.assert_allclose(model.implicit_factors_[n], rate * error * q[n], rtol=1e-4)
 
 
 @pytest.mark.parametrize("model_class", RATERS)

@@ -17,6 +17,7 @@ from coterie.models.content_prior import ContentPrior, residuals
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
+from coterie.models.scale import unit_of
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -31,12 +32,15 @@ class ALS(FactorModel):
     Minimises over the ratings that there are
 
     .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2 + \lambda \sum_u n_u \left(\|p_u\|^2 + b_u^2\right)
-              + \lambda \sum_i n_i \left(\|q_i\|^2 + b_i^2\right), \qquad
+              + \lambda \sum_i n_i \left(\rho^2 \|q_i\|^2 + b_i^2\right), \qquad
               \hat r_{ui} = \mu + b_u + b_i + p_u^\top q_i
 
     with :math:`n_u, n_i` the numbers of ratings (`count_weighted`; Zhou et al., equation 2), or 1 for the plain
-    :math:`\lambda \|\cdot\|^2`. Without `biases`, :math:`\hat r_{ui} = p_u^\top q_i`. With the users fixed, each item's
-    factors are the solution of a small least-squares problem of its own, and the other way round:
+    :math:`\lambda \|\cdot\|^2`. Without `biases`, :math:`\hat r_{ui} = p_u^\top q_i`. The unit :math:`\rho` says how
+    many five-star scales wide the ratings are, as a power of two (`unit_`: 1 from 1 to 5, 2 from 1 to 10, 32 from 0 to
+    100). Biases and :math:`p_u` are in ratings, :math:`q_i` is in no unit, so :math:`\lambda` and :math:`\sigma` mean
+    the same on every scale. With the users fixed, each item's factors are the solution of a small least-squares problem
+    of its own, and the other way round:
 
     .. math:: p_u = \Big(\sum_{i \in I_u} q_i q_i^\top + \lambda n_u I\Big)^{-1} \sum_{i \in I_u} r_{ui} q_i
 
@@ -51,8 +55,8 @@ class ALS(FactorModel):
     **With `features`** :math:`f_i` of items (from genres, tags, the genome or years; see `content_of`) an item's
     factors are not pulled to 0 but to what its features say. The last term of the objective becomes
 
-    .. math:: \lambda \sum_i n_i \left(\|q_i - W^\top f_i\|^2 + (b_i - w^\top f_i)^2\right)
-              + \lambda_f \left(\|W\|^2 + \|w\|^2\right)
+    .. math:: \lambda \sum_i n_i \left(\rho^2 \|q_i - W^\top f_i\|^2 + (b_i - w^\top f_i)^2\right)
+              + \lambda_f \left(\rho^2 \|W\|^2 + \|w\|^2\right)
 
     (the regression-based latent factor model of Agarwal and Chen, section 2, for items, with point estimates). An item
     that many rated is what its ratings say; one that nobody has rated gets :math:`q_i = W^\top f_i` and
@@ -65,6 +69,10 @@ class ALS(FactorModel):
 
     Attributes
     ----------
+    mean_ : float
+        :math:`\mu`; only with `biases`.
+    unit_ : float
+        :math:`\rho`.
     item_factors_ : float32 (n_items, n_factors)
     user_factors_ : float32 (n_users, n_factors)
     item_biases_ : float32 (n_items,)
@@ -123,7 +131,8 @@ class ALS(FactorModel):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         d, width = self.n_factors, padded(self.n_factors + self.biases)
         users, items = np.zeros((train.n_users, width), np.float32), np.zeros((train.n_items, width), np.float32)
-        mean = train.mean if self.biases else 0.0
+        unit = self.unit_ = unit_of(*train.scale)
+        mean = train.mean / unit if self.biases else 0.0  # all that is learned is in units, up to the end
         start = np.random.default_rng(self.random_state).standard_normal((train.n_items, d), np.float32)
         items[:, :d] = start * np.float32(self.init_scale / np.sqrt(d))
         prior = None if self.features is None else self._prior(train, catalog, width)
@@ -131,7 +140,7 @@ class ALS(FactorModel):
 
         def predict(user: Array, item: Array) -> Array:
             biases = mean + users[user, d] + items[item, d] if self.biases else 0.0
-            return pair_products(users[:, :d], items[:, :d], user, item) + biases
+            return unit * (pair_products(users[:, :d], items[:, :d], user, item) + biases)
 
         keep = {"users": users, "items": items} | ({} if prior is None else {"features": prior.weights})
         for sweep in self._sweeps(self.n_iterations, keep=keep, predict=predict):
@@ -141,21 +150,22 @@ class ALS(FactorModel):
             done = self._solve(train, "users", items, mean, users)
             deviations = items if prior is None else items - prior.expected
             penalty = np.einsum("ij,ij,i->", deviations, deviations, self._ridge(train.item_counts), dtype=np.float64)
-            sweep.objective = done.squares - done.gain + float(penalty) + (0.0 if prior is None else prior.penalty)
+            value = done.squares - done.gain + float(penalty) + (0.0 if prior is None else prior.penalty)
+            sweep.objective = unit**2 * value
         if prior is not None:
             unrated = train.item_counts == 0
             items[unrated] = prior.expected[unrated]
             self._keep(prior)
-        self.user_factors_, self.item_factors_ = users[:, :d].copy(), items[:, :d].copy()
+        self.user_factors_, self.item_factors_ = unit * users[:, :d], items[:, :d].copy()
         if self.biases:
-            self.mean_ = mean
-            self.user_offsets_, self.item_biases_ = users[:, d] + np.float32(mean), items[:, d].copy()
+            self.mean_ = unit * mean
+            self.user_offsets_, self.item_biases_ = unit * (users[:, d] + np.float32(mean)), unit * items[:, d]
 
     def _solve(
         self, train: Interactions, axis: Axis, others: Array, mean: float, out: Array, expected: Array | None = None
     ) -> Progress:
-        """Solve one side, given the other, pulled to what is `expected` of it or to 0; a bias is the factor of a column
-        of ones on the other side."""
+        """Solve one side, given the other, pulled to what is `expected` of it or to 0, all in units; a bias is the
+        factor of a column of ones on the other side."""
         d, offsets = self.n_factors, None
         if self.biases:
             offsets = others[:, d] + np.float32(mean)
@@ -163,9 +173,9 @@ class ALS(FactorModel):
             others[:, d] = 1
         rows, ids = train.rows(axis), train.vocabulary(axis)
         if expected is not None:
-            rows = rows._replace(values=residuals(rows, expected, others))
+            rows = rows._replace(values=residuals(rows, self.unit_ * expected, others))
         ridge = self._ridge(np.diff(rows.indptr))
-        system = System(others, offsets=offsets, unknowns=d + self.biases)
+        system = System(others, target=(0.0, 1 / self.unit_), offsets=offsets, unknowns=d + self.biases)
         done = half_sweep(
             system, *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
         )
@@ -198,6 +208,8 @@ class ALS(FactorModel):
             prior.weights[:, : self.n_factors + self.biases].copy(),
             prior.names,
         )
+        if self.biases:
+            self.feature_factors_[:, self.n_factors] *= self.unit_
 
     # ---- people ------------------------------------------------------------------------------------
 
@@ -234,20 +246,23 @@ class ALS(FactorModel):
         self._update_both(merged, changed_users, changed_items, solve)
 
     def _solve_items(self, items: Array, raters: sp.csc_matrix, expected: Array | None = None) -> None:
-        users, offsets = self.user_factors_, None
+        users, offsets = self.user_factors_ / self.unit_, None
         if self.biases:
-            users, offsets = np.hstack([users, np.ones((len(users), 1), np.float32)]), self.user_offsets_
+            users = np.hstack([users, np.ones((len(users), 1), np.float32)])
+            offsets = self.user_offsets_ / self.unit_
         rows = Rows(raters.indptr, raters.indices, raters.data)
         if expected is not None:
-            rows = rows._replace(values=residuals(rows, expected, users))
-        solved = solve_rows(System(users, offsets=offsets), *rows, self._ridge(np.diff(rows.indptr)))
+            rows = rows._replace(values=residuals(rows, self.unit_ * expected, users))
+        system = System(users, target=(0.0, 1 / self.unit_), offsets=offsets)
+        solved = solve_rows(system, *rows, self._ridge(np.diff(rows.indptr)))
         self._set_items(items, solved if expected is None else solved + expected)
 
     def _items(self) -> Array:
-        """Factors and, as a last column, biases of items."""
-        return np.column_stack([self.item_factors_, self.item_biases_]) if self.biases else self.item_factors_
+        """Factors and, as a last column, biases of items, in units."""
+        biases = [self.item_biases_ / self.unit_] if self.biases else []
+        return np.column_stack([self.item_factors_, *biases])
 
     def _set_items(self, items: Array, values: Array) -> None:
         self.item_factors_[items] = values[:, : self.n_factors]
         if self.biases:
-            self.item_biases_[items] = values[:, self.n_factors]
+            self.item_biases_[items] = self.unit_ * values[:, self.n_factors]

@@ -14,6 +14,7 @@ from coterie.kernels.least_squares import System, padded
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
+from coterie.models.scale import unit_of
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -28,18 +29,23 @@ class BiasedMF(FactorModel):
     Minimises over the ratings that there are
 
     .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2
-              + \lambda \left(b_u^2 + b_i^2 + \|p_u\|^2 + \|q_i\|^2\right), \qquad
+              + \lambda \left(b_u^2 + b_i^2 + \|p_u\|^2 + \rho^2 \|q_i\|^2\right), \qquad
               \hat r_{ui} = \mu + b_u + b_i + p_u^\top q_i
 
     (Koren, Bell and Volinsky, equation 5) by a step for each rating, with :math:`e = r_{ui} - \hat r_{ui}`:
 
     .. math:: b_u \mathrel{+}= \gamma (e - \lambda b_u), \quad b_i \mathrel{+}= \gamma (e - \lambda b_i), \quad
-              p_u \mathrel{+}= \gamma (e \, q_i - \lambda p_u), \quad q_i \mathrel{+}= \gamma (e \, p_u - \lambda q_i)
+              p_u \mathrel{+}= \gamma (e \, q_i - \lambda p_u), \quad
+              q_i \mathrel{+}= \gamma (e \, p_u / \rho^2 - \lambda q_i)
+
+    The unit :math:`\rho` says how many five-star scales wide the ratings are, as a power of two (`unit_`: 1 from 1 to
+    5, 2 from 1 to 10, 32 from 0 to 100). Biases and :math:`p_u` are in ratings, :math:`q_i` is in no unit, so
+    :math:`\gamma` and :math:`\lambda` mean the same on every scale.
 
     The learning rate :math:`\gamma` falls in a straight line, from `learning_rate` in the first epoch by
     1 / `n_epochs` of it each. Ratings are taken in cells of users and items that have nothing in common, in an order
     drawn for each epoch (Gemulla et al.), so that threads never meet and the result does not depend on them. Factors
-    start as :math:`N(0, 0.1^2)`, biases as 0.
+    start as :math:`N(0, (0.1 \rho)^2)` for users and :math:`N(0, 0.1^2)` for items, biases as 0.
 
     After the last epoch each user's :math:`(p_u, b_u)` are set to the exact minimum given the items. That is how
     strangers are folded in as well, and why `explain` can say what each rating of a profile adds to a prediction.
@@ -49,6 +55,8 @@ class BiasedMF(FactorModel):
     ----------
     mean_ : float
         :math:`\mu`.
+    unit_ : float
+        :math:`\rho`.
     item_factors_ : float32 (n_items, n_factors)
     user_factors_ : float32 (n_users, n_factors)
     item_biases_ : float32 (n_items,)
@@ -87,19 +95,20 @@ class BiasedMF(FactorModel):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         from coterie.kernels.sgd import cut_into_cells, descend_cell, run_epoch
 
-        self.mean_ = train.mean
+        self.mean_, unit = train.mean, unit_of(*train.scale)
+        self.unit_ = unit
         random = np.random.default_rng(self.random_state)
         users, items = (first_factors(random, n, self.n_factors) for n in train.shape)
         user_biases, item_biases = (np.zeros(n, np.float32) for n in train.shape)
         residuals = train.values - np.float32(self.mean_)
+        residuals /= np.float32(unit)  # all that is learned is in units, up to the end
         cells = cut_into_cells(train.indptr, train.indices, residuals, train.n_items, random)
         arrays = {"users": users, "items": items, "user_biases": user_biases, "item_biases": item_biases}
         regularization = np.float32(self.regularization)
 
         def predict(user: Array, item: Array) -> Array:
-            return (
-                pair_products(users, items, user, item) + user_biases[user] + item_biases[item] + np.float32(self.mean_)
-            )
+            dots = pair_products(users, items, user, item)
+            return unit * (dots + user_biases[user] + item_biases[item]) + np.float32(self.mean_)
 
         for epoch in self._sweeps(self.n_epochs, keep=arrays, predict=predict):
             rate = np.float32(self.learning_rate * (1 - epoch.number / self.n_epochs))
@@ -111,12 +120,11 @@ class BiasedMF(FactorModel):
                 )  # fmt: skip
 
             squares = run_epoch(cells, epoch.generator, work)
-            epoch.objective = squares + self.regularization * (
-                penalty(train.user_counts, users, user_biases) + penalty(train.item_counts, items, item_biases)
-            )
+            penalties = penalty(train.user_counts, users, user_biases) + penalty(train.item_counts, items, item_biases)
+            epoch.objective = unit**2 * (squares + self.regularization * penalties)
         rated = train.item_counts > 0
         self.item_factors_ = np.where(rated[:, None], items[:, : self.n_factors], np.float32(0))
-        self.item_biases_ = item_biases
+        self.item_biases_ = unit * item_biases
         self.user_factors_, offsets = self._fold_in(train.to_scipy())
         self.user_offsets_ = np.asarray(offsets)
 

@@ -50,8 +50,8 @@ class ImplicitALS(FactorModel):
     with :math:`w = \alpha v` and :math:`t = 1 + \alpha v` (original) or :math:`t = \alpha v` (ials++): exactly
     (``solver="cholesky"``), or closer by a few steps of conjugate gradients (``"cg"``; Takács, Pilászy and Tikk 2011),
     or exactly for one block of factors after the other (``"ials++"``; Rendle et al. 2021). With any solver the
-    objective never rises. In the end the users are solved exactly: that is how strangers are folded in, and why
-    `explain` can say what each item of a profile adds to a score (Hu et al., section 5).
+    objective never rises, up to rounding. In the end the users are solved exactly: that is how strangers are folded in,
+    and why `explain` can say what each item of a profile adds to a score (Hu et al., section 5).
 
     `update` folds in changed and new users, and solves the items that changed or are new once against the users; it
     is not a refit, which would let all others move too.

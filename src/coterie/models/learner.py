@@ -35,6 +35,9 @@ class Learner(ABC):
         What the model was fitted on; the profiles of known users are its rows.
     catalog_ : Catalog or None
         What `fit` was told about the items.
+    unit_ : float
+        How wide the scale is that was fitted on (`scale.unit_of`), in a model that has to know; `update` keeps it. 1 in
+        all others, and in artefacts from before there were units.
     """
 
     name: ClassVar[str]
@@ -47,6 +50,7 @@ class Learner(ABC):
 
     train_: Interactions
     catalog_: Catalog | None
+    unit_: float = 1.0
     _training: Training
 
     @abstractmethod

@@ -16,6 +16,7 @@ from coterie.models.factors import FactorModel, grown, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows
+from coterie.models.scale import unit_of
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -30,7 +31,7 @@ class SVDPlusPlus(FactorModel):
     With :math:`N(u)` the items that the user rated, minimises
 
     .. math:: \sum_{(u,i)} (r_{ui} - \hat r_{ui})^2
-              + \lambda \Big(b_u^2 + b_i^2 + \|p_u\|^2 + \|q_i\|^2 + \sum_{j \in N(u)} \|y_j\|^2\Big), \qquad
+              + \lambda \Big(b_u^2 + b_i^2 + \|p_u\|^2 + \rho^2 \|q_i\|^2 + \sum_{j \in N(u)} \|y_j\|^2\Big), \qquad
               \hat r_{ui} = \mu + b_u + b_i
               + q_i^\top \Big(p_u + |N(u)|^{-1/2} \sum_{j \in N(u)} y_j\Big)
 
@@ -40,14 +41,19 @@ class SVDPlusPlus(FactorModel):
 
     .. math:: b_u \mathrel{+}= \gamma (e - \lambda b_u), \quad b_i \mathrel{+}= \gamma (e - \lambda b_i), \quad
               p_u \mathrel{+}= \gamma (e \, q_i - \lambda p_u), \quad
-              q_i \mathrel{+}= \gamma (e \, (p_u + z_u) - \lambda q_i), \\
+              q_i \mathrel{+}= \gamma (e \, (p_u + z_u) / \rho^2 - \lambda q_i), \\
               y_j \mathrel{+}= \gamma (e \, |N(u)|^{-1/2} q_i - \lambda y_j) \quad \text{for all } j \in N(u)
+
+    The unit :math:`\rho` says how many five-star scales wide the ratings are, as a power of two (`unit_`: 1 from 1 to
+    5, 2 from 1 to 10, 32 from 0 to 100). Biases, :math:`p_u` and :math:`y_j` are in ratings, :math:`q_i` is in no unit,
+    so :math:`\gamma` and :math:`\lambda` mean the same on every scale.
 
     A user's ratings follow each other, and then what they add to the :math:`y_j` can be kept as one sum until the
     last of them: the same steps, at a cost of :math:`O(|N(u)|)` instead of :math:`O(|N(u)|^2)` rows a user. Since the
     :math:`y_j` belong to all users, one user comes after the other, on one thread. The learning rate
     :math:`\gamma` falls in a straight line, from `learning_rate` in the first epoch by 1 / `n_epochs` of it each.
-    Factors start as :math:`N(0, 0.1^2)`, biases and the :math:`y_j` as 0.
+    Factors start as :math:`N(0, (0.1 \rho)^2)` for users and :math:`N(0, 0.1^2)` for items, biases and the
+    :math:`y_j` as 0.
 
     After the last epoch each user's :math:`(p_u, b_u)` are set to the exact minimum given the items. That is how
     strangers are folded in as well, with the items of their profile as :math:`N(u)`, and why `explain` can say what
@@ -58,6 +64,8 @@ class SVDPlusPlus(FactorModel):
     ----------
     mean_ : float
         :math:`\mu`.
+    unit_ : float
+        :math:`\rho`.
     item_factors_ : float32 (n_items, n_factors)
         :math:`q_i`.
     implicit_factors_ : float32 (n_items, n_factors)
@@ -98,13 +106,15 @@ class SVDPlusPlus(FactorModel):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         from coterie.kernels.sgd import descend_users
 
-        self.mean_ = train.mean
+        self.mean_, unit = train.mean, unit_of(*train.scale)
+        self.unit_ = unit
         profiles, d = train.to_scipy(), self.n_factors
         random = np.random.default_rng(self.random_state)
         users, items = (first_factors(random, n, d) for n in train.shape)
         implicit = np.zeros_like(items)
         user_biases, item_biases = (np.zeros(n, np.float32) for n in train.shape)
         residuals = train.values - np.float32(self.mean_)
+        residuals /= np.float32(unit)  # all that is learned is in units, up to the end
         arrays = {
             "users": users, "implicit": implicit, "items": items, "user_biases": user_biases, "item_biases": item_biases
         }  # fmt: skip
@@ -117,7 +127,7 @@ class SVDPlusPlus(FactorModel):
             known, place = np.unique(user, return_inverse=True)
             people = users[known] + implicit_sums(profiles[known], implicit)
             dots: Array = pair_products(people, items, place, item)
-            return dots + user_biases[user] + item_biases[item] + np.float32(self.mean_)
+            return unit * (dots + user_biases[user] + item_biases[item]) + np.float32(self.mean_)
 
         for epoch in self._sweeps(self.n_epochs, keep=arrays, predict=predict):
             rate = np.float32(self.learning_rate * (1 - epoch.number / self.n_epochs))
@@ -125,15 +135,15 @@ class SVDPlusPlus(FactorModel):
                 train.indptr, train.indices, residuals, users, implicit, items, user_biases, item_biases,
                 rate, np.float32(self.regularization),
             )  # fmt: skip
-            epoch.objective = squares + self.regularization * (
+            penalties = (
                 penalty(train.user_counts, users, user_biases)
                 + penalty(train.item_counts, items, item_biases)
                 + penalty(how_often, implicit, np.zeros_like(item_biases))
             )
+            epoch.objective = unit**2 * (squares + self.regularization * penalties)
         rated = train.item_counts > 0
         self.item_factors_ = np.where(rated[:, None], items[:, :d], np.float32(0))
-        self.implicit_factors_ = implicit[:, :d].copy()
-        self.item_biases_ = item_biases
+        self.implicit_factors_, self.item_biases_ = unit * implicit[:, :d], unit * item_biases
         self.user_factors_, offsets = self._fold_in(profiles)
         self.user_offsets_ = np.asarray(offsets)
 

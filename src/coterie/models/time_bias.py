@@ -14,6 +14,7 @@ from coterie.models import time_effects as when
 from coterie.models.base import Recommender
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows
+from coterie.models.scale import unit_of
 from coterie.models.time_steps import Groups, groups_of, solve_calendar, solve_items, solve_people
 
 if TYPE_CHECKING:
@@ -57,12 +58,15 @@ class TimeBiasBaseline(Recommender):
     weekdays, months and days are those of UTC. The unknowns minimise
 
     .. math:: \sum_{(u,i,t)} (r_{ui} - \hat r_{ui}(t))^2 + \lambda_u \sum_u b_u^2 + \lambda_\alpha \sum_u \alpha_u^2
-              + \lambda_d \sum_{u,d} b_{u,d}^2 + \lambda_c \sum_u (c_u - 1)^2 + \lambda_i \sum_i b_i^2
+              + \lambda_d \sum_{u,d} b_{u,d}^2 + \lambda_c \rho^2 \sum_u (c_u - 1)^2 + \lambda_i \sum_i b_i^2
               + \lambda_p \sum_{i,p} b_{i,p}^2 + \lambda_w \Big(\sum_w w^2 + \sum_m m^2\Big)
 
     where weekdays, and months, average 0 over the training ratings, so that they do not stand in for :math:`\mu`,
     by alternating exact solutions of three blocks: all of the items, the calendar, all of the users. None of them can
     raise the objective. The users come last, so that a stranger's effects follow from their profile in the same way.
+    All effects but :math:`c_u` are in ratings. For that one there is the unit :math:`\rho`, how many five-star scales
+    wide the ratings are, as a power of two (`unit_`: 1 from 1 to 5, 2 from 1 to 10, 32 from 0 to 100), so that every
+    :math:`\lambda` means the same on all scales.
 
     **Time that the model has not seen.** After the last training rating items are as in the last period, and before the
     first as in the first. A user's drift stays what it was at their first or last rating: it is a level, and no trend
@@ -82,6 +86,8 @@ class TimeBiasBaseline(Recommender):
     ----------
     mean_ : float
         :math:`\mu`, the mean of all ratings.
+    unit_ : float
+        :math:`\rho`.
     item_biases_ : float32 (n_items,)
     period_biases_ : float32 (n_items, n_periods)
         :math:`b_{i,p}`; one column of zeros without `item_drift`.
@@ -136,7 +142,7 @@ class TimeBiasBaseline(Recommender):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         known = when.known_times(train, type(self).__name__)
         dated = known[known > 0]
-        self.mean_ = train.mean
+        self.mean_, self.unit_ = train.mean, unit_of(*train.scale)
         self.span_ = np.array([dated.min(), dated.max()] if len(dated) else [0, 0], np.int64)
         shape = (train.n_items, self.n_periods if self.item_drift else 1)
         self._require_memory(train, shape)
@@ -192,7 +198,7 @@ class TimeBiasBaseline(Recommender):
 
     @property
     def _penalties(self) -> tuple[float, float, float]:
-        return self.user_regularization, self.drift_regularization, self.scale_regularization
+        return self.user_regularization, self.drift_regularization, self.unit_**2 * self.scale_regularization
 
     def _penalty(
         self, items: Array, periods: Array, weekdays: Array, months: Array, users: Array, days: Array
