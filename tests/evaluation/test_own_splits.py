@@ -120,7 +120,7 @@ def test_what_is_learnt_from_decays_and_what_is_asked_about_does_not(how: str) -
     plain = split(x, how)
     weighed = plain.decayed(30)
     assert weighed.test is plain.test
-    assert weighed.description.endswith("training ratings halve every 30 days")
+    assert weighed.description.endswith("old training ratings weigh less, half in 30 days")
     told = [part for part in (plain.train, plain.given) if part is not None]
     latest = max(int(part.timestamps.max()) for part in told)
     for before, after in zip(told, [weighed.train, weighed.given], strict=False):

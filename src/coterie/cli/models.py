@@ -106,9 +106,9 @@ def fit(
     if named != model.model:
         raise UsageError(f"{config} is about {named}, not {model.model}; leave out {model.model}")
     values |= settings(model.model, model.hyper_parameters)
-    dataset = data.load()
-    start = time.perf_counter()
     fitted = model_class(model.model)(**values)
+    dataset = data.load(fitted)
+    start = time.perf_counter()
     interrupted = False
     try:
         fit_to(fitted, dataset, checkpoint)
