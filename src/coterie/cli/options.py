@@ -364,6 +364,13 @@ class NewDataArgument(DataOptions):
     """Ratings that are new; which is for the caller to say."""
 
     data: Annotated[str, DATA_ARGUMENT] = field()
+    duplicates: Annotated[
+        Literal["last", "first", "mean", "max", "sum", "error"] | None,
+        typer.Option(
+            help="What becomes of several ratings of one item by one user; as in the fit, else last.",
+            rich_help_panel=_READING,
+        ),
+    ] = None  # type: ignore[assignment]  # as the model's own were read
 
 
 def as_words(options: DataOptions) -> list[str]:

@@ -56,10 +56,10 @@ def read_dataset(options: DataOptions) -> Dataset:
         rating=_column(options.rating),
         timestamp=_column(options.timestamp),
         behavior=_column(options.behavior),
-        weights=_weights(options),
+        weights=behavior_weights(options),
         separator=options.separator,
         duplicates=options.duplicates,
-        implicit=_implicit(options.implicit),
+        implicit=threshold(options.implicit),
         catalog=options.catalog,
         on_error=options.on_error,
         cache=not options.no_cache,
@@ -74,7 +74,7 @@ def _column(text: str | None) -> str | int | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _weights(options: DataOptions) -> dict[str, float] | None:
+def behavior_weights(options: DataOptions) -> dict[str, float] | None:
     """Weights of behaviours from texts such as ``buy=5``."""
     if options.behavior is not None and not options.weight:
         raise ParameterError("--behavior needs the weight of each behavior, as in --weight view=1 --weight buy=5")
@@ -93,7 +93,8 @@ def _weights(options: DataOptions) -> dict[str, float] | None:
     return weights or None
 
 
-def _implicit(text: str | None) -> bool | float:
+def threshold(text: str | None) -> bool | float:
+    """What ``--implicit`` says, for `coterie.load`."""
     if text is None or text == "all":
         return text is not None
     try:
