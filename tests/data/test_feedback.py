@@ -146,9 +146,38 @@ def test_a_rating_loses_half_its_value_in_a_half_life() -> None:
     assert later.users == x.users and later.timestamps is not None
 
 
-def test_what_is_very_old_counts_nothing_and_does_no_harm() -> None:
-    x = timed([5, 5], [0, 20_000])
-    assert x.decayed(0.01).values.tolist() == [0, 5]
+def test_what_is_very_old_counts_next_to_nothing_and_is_never_zero() -> None:
+    x = timed([5, 4, 5], [0, 19_999.4, 20_000])
+    assert x.decayed(0.01).values.tolist() == [5 * 2.0**-60, 4 * 2.0**-60, 5]
+    assert (np.square(x.decayed(0.01).values) > 0).all(), "models square what they learn from"
+    assert x.decayed(0.01, towards="mean").values.tolist() == [5, 4, 5]  # each is its person's mean
+
+
+# Two people: days, ratings. The means are 3 and 2, whatever the age.
+STARS = {"u": [1, 1, 1, 2, 2], "i": [1, 2, 3, 1, 3], "r": [5, 3, 1, 1, 3], "d": [0, 5, 10, 5, 10]}
+
+
+def stars() -> ct.Interactions:
+    return ct.Interactions.from_frame({**STARS, "t": [d * DAY for d in STARS["d"]]}, "u", "i", "r", "t")
+
+
+def test_an_old_rating_says_less_and_is_no_lower() -> None:
+    x, w = stars(), 0.5 ** (5 / 10)
+    weighed = x.decayed(10, towards="mean")
+    expected = [3 + 0.5 * (5 - 3), 3 + w * (3 - 3), 1, 2 + w * (1 - 2), 3]
+    np.testing.assert_allclose(weighed.values, expected, rtol=1e-6)
+    later = x.decayed(10, now=20 * DAY, towards="mean")
+    np.testing.assert_allclose(later.values, [3.5, 3, 2, 2 - 0.5 * w, 2.5], rtol=1e-6)
+    np.testing.assert_array_equal(x.decayed(1e12, towards="mean").values, x.values)
+    assert weighed.scale == later.scale == x.scale == (1, 5), "the scale is that of the ratings as they were given"
+    with pytest.raises(ParameterError, match="towards must be 'zero' or 'mean', not 'means'"):
+        x.decayed(10, towards="means")  # type: ignore[arg-type]
+
+
+def test_the_scale_of_decayed_ratings_is_kept_with_a_model(tmp_path: Path) -> None:
+    model = ct.BiasBaseline().fit(stars().decayed(10, now=20 * DAY, towards="mean"))
+    model.save(tmp_path / "model")
+    assert ct.load_model(tmp_path / "model").train_.scale == (1, 5)
 
 
 @pytest.mark.parametrize("half_life", [0, -1, float("nan"), float("inf"), True, "10"])

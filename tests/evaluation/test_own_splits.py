@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,12 @@ from hypothesis import strategies as st
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation import Split, compare, load_split, split
+from coterie.evaluation.evaluate import Questions
+from coterie.evaluation.metrics import parse
+from coterie.evaluation.tuning import tuned
+from coterie.models.base import Recommender
+from coterie.models.baselines import BiasBaseline, Popularity
+from coterie.models.ease import EASE
 from tests.evaluation.made import make, triples
 
 
@@ -114,19 +121,64 @@ def test_a_split_from_two_files(tmp_path: Path) -> None:
         load_split(data, first, **columns, cache=False)
 
 
+@pytest.mark.parametrize(
+    ("model", "towards"), [(Popularity(), None), (BiasBaseline(), None), (BiasBaseline(), "zero"), (EASE(), "mean")]
+)
 @pytest.mark.parametrize("how", ["time", "users"])
-def test_what_is_learnt_from_decays_and_what_is_asked_about_does_not(how: str) -> None:
+def test_what_is_learnt_from_decays_and_what_is_asked_about_does_not(
+    how: str, model: Recommender, towards: Any
+) -> None:
     x = make([(u, i, 1.0 + (u + i) % 5, 86_400 * (3 * u + 7 * i + 1)) for u in range(12) for i in range(9)])
     plain = split(x, how)
-    weighed = plain.decayed(30)
-    assert weighed.test is plain.test
-    assert weighed.description.endswith("training ratings halve every 30 days")
+    promised = plain.decayed(30, towards)
+    assert promised.train is plain.train and promised.test is plain.test
+    weighed = promised.for_model(model)
+    assert weighed.test is plain.test and weighed.for_model(model) is weighed
+    assert weighed.description.endswith("old training ratings weigh less, half in 30 days")
     told = [part for part in (plain.train, plain.given) if part is not None]
     latest = max(int(part.timestamps.max()) for part in told)
     for before, after in zip(told, [weighed.train, weighed.given], strict=False):
         ages = (latest - before.timestamps) / 86_400
-        np.testing.assert_allclose(after.values, before.values * 0.5 ** (ages / 30), rtol=1e-6)
-    answers = compare(x, ["item-knn", "popularity"], weighed, ["ndcg"], progress=False)
-    assert not [row for row in answers.rows if row.error]
+        weights = 0.5 ** (ages / 30)
+        means = {u: before.values[before.user_index == u].mean(dtype=float) for u in set(before.user_index.tolist())}
+        mean = np.array([means[u] for u in before.user_index.tolist()])
+        to_mean = (towards or ("mean" if model.predicts_ratings else "zero")) == "mean"
+        expected = mean + weights * (before.values - mean) if to_mean else before.values * weights
+        np.testing.assert_allclose(after.values, expected, rtol=1e-6)
+
+
+def test_each_model_of_a_comparison_has_its_own_reading_of_age() -> None:
+    x = make([(u, i, 1.0 + (u * i) % 5, 86_400 * (3 * u + 7 * i + 1)) for u in range(12) for i in range(9)])
+    plain = split(x, "time")
+    latest = int(plain.train.timestamps.max())
+    answers = compare(x, ["ease", "bias"], plain.decayed(9), ["ndcg@3", "rmse"], relevant_from=4, progress=False)
+    for name, towards in (("ease", "zero"), ("bias", "mean")):
+        by_hand = dataclasses.replace(plain, train=plain.train.decayed(9, latest, towards))
+        alone = compare(x, [name], by_hand, ["ndcg@3", "rmse"], relevant_from=4, progress=False)
+        found = next(row for row in answers.rows if row.model == name)
+        values, expected = (
+            {metric: e and e.value for metric, e in row.estimates.items()} for row in (found, alone.rows[0])
+        )
+        assert values == expected and expected["ndcg@3"] is not None, name
+
+
+def test_a_search_within_a_comparison_is_judged_by_ratings_that_do_not_age(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = make([(u, i, 1.0 + (u * i) % 5, 86_400 * (3 * u + 7 * i + 1)) for u in range(12) for i in range(9)])
+    seen: dict[str, Any] = {}
+
+    def search(model: Recommender, data: Interactions, **asked: Any) -> Any:
+        seen.update(asked, data=data)
+        raise KeyboardInterrupt  # what it found does not matter here
+
+    monkeypatch.setattr("coterie.evaluation.search.tune", search)
+    outer = split(x, "time")
+    for half_life in (None, 9.0):
+        part = outer if half_life is None else outer.decayed(half_life)
+        with pytest.raises(KeyboardInterrupt):
+            tuned(EASE(), Questions(part, 4.0, 3, False), parse("ndcg@3"), 1.0, 0)
+        assert seen["data"] is outer.train
+        inner = seen["split"]
+        assert (None if inner is None else inner.half_life) == half_life
+    assert inner.test.fingerprint == split(outer.train).test.fingerprint
     with pytest.raises(DataError, match="no timestamps"):
         split(supplied(OLD | {("a", 2): 1.0}), "random:0.3").decayed(30)

@@ -165,7 +165,7 @@ def _curve(
         raise UsageError(f"--curve fits a model to the users who are not held out; name one of {', '.join(MODELS)}")
     learner = model_class(model.model)(**settings(model.model, model.hyper_parameters))
     chosen = STRATEGIES if strategy is None else (strategy,)
-    curve = question_curve(data.load(), learner, chosen, questions, n_people=people, random_state=seed)
+    curve = question_curve(data.load(learner), learner, chosen, questions, n_people=people, random_state=seed)
     if picture is not None:
         from coterie.explore import question_curves
 

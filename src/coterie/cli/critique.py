@@ -14,7 +14,7 @@ from coterie.cli.constraining import ConstraintOptions
 from coterie.cli.options import DATA_ARGUMENT, HyperParameters, WholeDataOptions
 from coterie.cli.output import Output, UsageError, cell, complain, frame_table, heading, stdout, working
 from coterie.errors import CoterieError, ParameterError
-from coterie.models.registry import MODELS
+from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     import polars as pl
@@ -68,7 +68,7 @@ def critique(
         raise UsageError("--chat is for people and --json for machines; leave one out")
     if model is not None and person is None:
         raise UsageError("--model says what somebody likes; say who with --for USER")
-    dataset = data.load()
+    dataset = data.load(model_class(model)() if model in MODELS else None)
     fitted = None if model is None else _model(model, dataset)
     x = fitted.train_ if fitted is not None else dataset.ratings
     if person is not None and x is None:

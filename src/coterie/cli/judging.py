@@ -98,6 +98,7 @@ class Judging:
 
     def _split(self, dataset: Dataset, data: DataArgument) -> Split | list[Split] | str | None:
         """What is held out; with a half-life, what is learnt from is weighed by age and what is asked about is not."""
+        from coterie.cli.sources import decayed_split
         from coterie.evaluation.splits import Split, splits
 
         plain = replace(data, half_life=None)
@@ -105,7 +106,7 @@ class Judging:
         if data.half_life is None:
             return split
         parts = [split] if isinstance(split, Split) else splits(dataset.interactions, split, self.seed)
-        return [part.decayed(data.half_life) for part in parts]
+        return [decayed_split(part, data) for part in parts]
 
     def _brought_along(self, dataset: Dataset, data: DataArgument, test: Path) -> Split:
         """The dataset as training with the test ratings of a file."""

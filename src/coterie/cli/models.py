@@ -99,6 +99,7 @@ def fit(
 
     Ctrl-C ends a model that learns in sweeps after the running one, keeps what was learned by then, and exits with 130.
     """
+    from coterie.cli.prepared import record
     from coterie.cli.sources import fit_to
     from coterie.models.config import read_config
 
@@ -106,9 +107,9 @@ def fit(
     if named != model.model:
         raise UsageError(f"{config} is about {named}, not {model.model}; leave out {model.model}")
     values |= settings(model.model, model.hyper_parameters)
-    dataset = data.load()
-    start = time.perf_counter()
     fitted = model_class(model.model)(**values)
+    dataset = data.load(fitted)
+    start = time.perf_counter()
     interrupted = False
     try:
         fit_to(fitted, dataset, checkpoint)
@@ -118,6 +119,7 @@ def fit(
             raise
         interrupted = True
     seconds = time.perf_counter() - start
+    fitted.prepared_ = record(data)
     with working(f"Saving {folder}"):
         fitted.save(folder)
     done = len(fitted.objective_) if hasattr(fitted, "objective_") else None
@@ -161,12 +163,17 @@ def update(
         typer.Option("--output", "-o", metavar="FOLDER", help="Where the updated model goes; else where it was."),
     ] = None,
 ) -> None:
-    """Let a fitted model take in new ratings, of new users or of old ones."""
-    import coterie as ct
+    """Let a fitted model take in new ratings, of new users or of old ones.
 
-    new = data.load().interactions
-    with working(f"Updating {folder}"):
+    They are read and prepared as those that it was fitted to: what `coterie fit` was told is kept in the folder.
+    """
+    import coterie as ct
+    from coterie.cli.prepared import prepared
+
+    with working(f"Opening {folder}"):
         model = ct.load_model(folder)
+    new = prepared(data, model, folder).load().interactions
+    with working(f"Updating {folder}"):
         before = model.train_
         model.update(new).save(output or folder)
     after = model.train_

@@ -23,6 +23,7 @@ from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     from coterie.data.dataset import Dataset
+    from coterie.models.base import Recommender
     from coterie.models.parameters import Parameter
 
 
@@ -303,7 +304,8 @@ class DataOptions:
         float | None,
         typer.Option(
             metavar="DAYS",
-            help="Ratings lose half their value in DAYS, from the latest one.",
+            help="Old ratings weigh less, half in DAYS from the latest: choices decay to 0, ratings, for models that "
+            "predict them, to their person's mean.",
             rich_help_panel=_REDUCING,
         ),
     ] = None
@@ -335,11 +337,11 @@ class DataOptions:
         typer.Option(min=1, metavar="K", help="Repeat until all have K ratings or more.", rich_help_panel=_REDUCING),
     ] = None
 
-    def load(self) -> Dataset:
-        """The dataset, reduced as asked."""
+    def load(self, model: Recommender | None = None) -> Dataset:
+        """The dataset, reduced as asked; `model` is what learns from it, where that is known."""
         from coterie.cli.sources import load_dataset
 
-        return load_dataset(self)
+        return load_dataset(self, model)
 
 
 @dataclass
@@ -362,6 +364,13 @@ class NewDataArgument(DataOptions):
     """Ratings that are new; which is for the caller to say."""
 
     data: Annotated[str, DATA_ARGUMENT] = field()
+    duplicates: Annotated[
+        Literal["last", "first", "mean", "max", "sum", "error"] | None,
+        typer.Option(
+            help="What becomes of several ratings of one item by one user; as in the fit, else last.",
+            rich_help_panel=_READING,
+        ),
+    ] = None  # type: ignore[assignment]  # as the model's own were read
 
 
 def as_words(options: DataOptions) -> list[str]:

@@ -12,20 +12,39 @@ from typing import TYPE_CHECKING
 import coterie as ct
 from coterie.cli.options import DataOptions, HyperParameters, ListOptions, ModelOptions, flag, settings
 from coterie.cli.output import complain, frame_table, stderr, working
+from coterie.data.feedback import reading
 from coterie.errors import AmbiguousTitleError, DataError, ParameterError, UnknownIdError
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
     from coterie.data.catalog import Catalog
     from coterie.data.dataset import Dataset
+    from coterie.data.feedback import Towards
     from coterie.data.interactions import Interactions
     from coterie.data.vocabulary import Id
+    from coterie.evaluation.splits import Split
     from coterie.models.base import Recommender
 
 
-def load_dataset(options: DataOptions) -> Dataset:
-    """The dataset that the options name, reduced as they say; what loading skipped is told on stderr."""
-    return _reduced(read_dataset(options), options)
+def load_dataset(options: DataOptions, model: Recommender | None = None) -> Dataset:
+    """The dataset that the options name, reduced as they say, for a model that learns from it where that is known; what
+    loading skipped is told on stderr."""
+    dataset = _reduced(read_dataset(options), options)
+    if options.half_life is None:
+        return dataset
+    x = dataset.interactions  # reduced already, so that ages are counted from the latest rating that is kept
+    towards = decays_towards(options) or reading(x, model is None or model.predicts_ratings)
+    return replace(dataset, ratings=x.decayed(options.half_life, towards=towards))
+
+
+def decays_towards(options: DataOptions) -> Towards | None:
+    """What values decay towards, whatever the model: weights of behaviours are no ratings, even where they differ."""
+    return None if options.behavior is None else "zero"
+
+
+def decayed_split(part: Split, options: DataOptions) -> Split:
+    """A split whose models learn with old ratings weighing less, where the options ask for that."""
+    return part if options.half_life is None else part.decayed(options.half_life, decays_towards(options))
 
 
 def read_dataset(options: DataOptions) -> Dataset:
@@ -37,10 +56,10 @@ def read_dataset(options: DataOptions) -> Dataset:
         rating=_column(options.rating),
         timestamp=_column(options.timestamp),
         behavior=_column(options.behavior),
-        weights=_weights(options),
+        weights=behavior_weights(options),
         separator=options.separator,
         duplicates=options.duplicates,
-        implicit=_implicit(options.implicit),
+        implicit=threshold(options.implicit),
         catalog=options.catalog,
         on_error=options.on_error,
         cache=not options.no_cache,
@@ -55,7 +74,7 @@ def _column(text: str | None) -> str | int | None:
     return int(text) if text is not None and text.isdigit() else text
 
 
-def _weights(options: DataOptions) -> dict[str, float] | None:
+def behavior_weights(options: DataOptions) -> dict[str, float] | None:
     """Weights of behaviours from texts such as ``buy=5``."""
     if options.behavior is not None and not options.weight:
         raise ParameterError("--behavior needs the weight of each behavior, as in --weight view=1 --weight buy=5")
@@ -74,7 +93,8 @@ def _weights(options: DataOptions) -> dict[str, float] | None:
     return weights or None
 
 
-def _implicit(text: str | None) -> bool | float:
+def threshold(text: str | None) -> bool | float:
+    """What ``--implicit`` says, for `coterie.load`."""
     if text is None or text == "all":
         return text is not None
     try:
@@ -98,8 +118,6 @@ def _reduced(dataset: Dataset, options: DataOptions) -> Dataset:
         dataset = replace(dataset, ratings=dataset.interactions.k_core(options.k_core))
     if dataset.ratings is not None and not dataset.ratings.nnz:
         raise DataError(f"no rating of {dataset.name} meets the conditions; ask for less")
-    if options.half_life is not None:  # last, so that ages are counted from the latest rating that is kept
-        dataset = replace(dataset, ratings=dataset.interactions.decayed(options.half_life))
     return dataset
 
 
@@ -138,8 +156,8 @@ def obtain_model(options: ModelOptions, data: DataOptions, lists: ListOptions = 
     from coterie.cli.reranking import reranked, with_lists
 
     if options.model in MODELS:
-        dataset = data.load()
         model = model_class(options.model)(**settings(options.model, options.hyper_parameters))
+        dataset = data.load(model)
         # The fit of what is wrapped begins by looking at the rules, so that a wrong one is refused at once.
         return fit_to(reranked(model, lists, dataset.interactions, dataset.catalog), dataset)
     if not Path(options.model).exists():

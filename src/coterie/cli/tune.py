@@ -55,16 +55,20 @@ def tune(
 
     Example: coterie tune als ratings.csv --metric rmse --budget 2m --config als.toml
     """
+    from coterie.cli.sources import decayed_split
     from coterie.evaluation.search import tune as search
+    from coterie.evaluation.splits import split as make_split
     from coterie.evaluation.units import parse_duration
 
+    dataset = replace(data, half_life=None).load()  # what trials are judged by does not age
+    parts = decayed_split(make_split(dataset.interactions, split, seed), data)
     found = search(
         model.model,
-        data.load(),
+        dataset,
         metric,
         None if budget is None else parse_duration(budget, "--budget"),
         n_trials,
-        split,
+        parts,
         relevant_from,
         k,
         seed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Weights = Mapping[str, float]
+#: What the value of an old rating goes towards.
+Towards = Literal["zero", "mean"]
 
 _DAY = 86_400
+# Half-lives after which a rating is as old as it can get: squares of 2^-60 are numbers in float32, and no value is 0.
+_OLDEST = 60
 
 
 def checked_weights(behavior: Any, weights: Mapping[Any, float] | None) -> dict[str, float] | None:
@@ -46,10 +50,12 @@ def weights_of(column: pl.Series, weights: Weights) -> pl.Series:
     return column.cast(pl.String).replace_strict(weights, default=None, return_dtype=pl.Float32)
 
 
-def decayed(x: Interactions, half_life: float, now: int | None) -> Array:
+def decayed(x: Interactions, half_life: float, now: int | None, towards: Towards) -> Array:
     """The values of `Interactions.decayed`."""
     if isinstance(half_life, bool) or not isinstance(half_life, numbers.Real) or not 0 < half_life < math.inf:
         raise ParameterError(f"half_life must be a number of days above 0, not {half_life!r}")
+    if towards not in ("zero", "mean"):
+        raise ParameterError(f"towards must be 'zero' or 'mean', not {towards!r}")
     if x.timestamps is None:
         raise DataError(
             "these interactions have no timestamps, so their age is not known; name the column with timestamp=..."
@@ -66,7 +72,19 @@ def decayed(x: Interactions, half_life: float, now: int | None) -> Array:
             f"now is {now}, but there is a rating of {latest}; leave out later ones: filter(until=now)"
         )
     age = (int(now) - x.timestamps) / _DAY
-    return (x.values * np.exp2(-age / float(half_life))).astype(np.float32)
+    weights = np.exp2(-np.minimum(age / float(half_life), _OLDEST))
+    if towards == "zero":
+        return (x.values * weights).astype(np.float32)
+    values = np.asarray(x.values, np.float64)
+    means = np.bincount(x.user_index, values, x.n_users) / np.maximum(x.user_counts, 1)
+    values += (1 - weights) * (means[x.user_index] - values)
+    return values.astype(np.float32)
+
+
+def reading(x: Interactions, predicts_ratings: bool) -> Towards:
+    """How a model is to read the age of ratings: what predicts ratings takes old ones towards their person's mean, and
+    all else takes choices towards 0. Where all values are equal they are choices, whatever the model."""
+    return "mean" if predicts_ratings and x.scale[0] < x.scale[1] else "zero"
 
 
 def checked_threshold(implicit: bool | float) -> float | None:

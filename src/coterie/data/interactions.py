@@ -15,6 +15,7 @@ import polars as pl
 
 from coterie.data.compress import Duplicates as Duplicates
 from coterie.data.compress import compress
+from coterie.data.feedback import Towards
 from coterie.data.vocabulary import Id, Vocabulary
 from coterie.errors import DataError, DataWarning, ParameterError
 
@@ -319,16 +320,23 @@ class Interactions:
 
     # ---- weighing: each gives a new Interactions ----------------------------------------------------
 
-    def decayed(self, half_life: float, now: int | None = None) -> Interactions:
-        r"""With every value times :math:`2^{-a/h}`, where a is its age and h the half-life, both in days.
+    def decayed(self, half_life: float, now: int | None = None, towards: Towards = "zero") -> Interactions:
+        r"""With old ratings weighing less: by :math:`w = 2^{-a/h}`, where a is a rating's age and h the half-life.
+
+        Towards zero a value r becomes :math:`w r`: an old choice counts for less. Towards the mean it becomes
+        :math:`\bar r_u + w (r - \bar r_u)`, :math:`\bar r_u` being the person's mean before decay: an old rating says
+        less about how items differ, and none becomes lower for being old. (It is the weighting of deviations
+        that neighbour models have in their numerator.) `scale` stays what it was, and all values lie on it.
 
         Parameters
         ----------
         half_life : float above 0
-            Days in which a rating loses half its value.
+            Days in which a rating loses half its weight. After 60 half-lives it loses no more.
         now : int or None
             Unix seconds from which ages are counted; None: the latest rating has age 0. A rating that was merged of
             several has one time (see `from_frame`), and decays by that.
+        towards : {"zero", "mean"}
+            Zero for choices, and models that rank; the mean for ratings, and models that predict them.
 
         Raises
         ------
@@ -337,7 +345,10 @@ class Interactions:
         """
         from coterie.data.feedback import decayed
 
-        return replace(self, values=decayed(self, half_life, now))
+        made = replace(self, values=decayed(self, half_life, now, towards))
+        if towards == "mean":
+            vars(made)["scale"] = self.scale  # where cached_property looks first
+        return made
 
     def binarized(self, threshold: float | None = None) -> Interactions:
         """With 1 for every rating, or for those of at least `threshold`, the others left out.

@@ -80,7 +80,8 @@ def load(
         True: every rating becomes 1. A number: those of at least that become 1, the others are left out.
         See `Interactions.binarized`.
     half_life : float or None
-        Days in which a rating loses half its value, counted back from the latest one. See `Interactions.decayed`.
+        Days in which a rating loses half its value, counted back from the latest one. See `Interactions.decayed`,
+        which has another reading for models that predict ratings (``towards="mean"``).
     catalog : path, frame or None
         What is known about the items: a table of their ids, titles and genres (joined by ``|``), for ratings that come
         in a single file or frame; elsewhere it takes the place of what comes along. See `with_catalog`.

@@ -82,6 +82,7 @@ class Asking:
             watch.now("tuning")
             best, account = tuned(best, questions, self.measures[0], self.seconds, self.random_state)
             watch.now("fitting")
+        questions = questions.for_model(best)
         warm_up(best, questions)
         limit = TimeLimit(self.seconds)
 

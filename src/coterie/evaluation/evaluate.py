@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -135,6 +136,14 @@ class Questions:
         """What metrics beyond accuracy look up."""
         return Context(self.split.train, self.split.profiles, self.catalog)
 
+    def for_model(self, model: Recommender) -> Questions:
+        """The same questions with what is learnt from as this model has it (`Split.for_model`)."""
+        if self.split.half_life is None:
+            return self
+        own = copy(self)  # with what was worked out for all: it is about who rated what, which stays
+        vars(own).update(split=self.split.for_model(model), context=self.context)
+        return own
+
     def blocks(self, size: int) -> Iterator[Array]:
         """The judged users, up to `size` at a time."""
         return (self.users[start : start + size] for start in range(0, len(self.users), size))
@@ -193,6 +202,7 @@ def answer(
     `limit` is around fitting and asking. Who sets one calls `warm_up` before, so that its time is not spent on
     compiling kernels; without a limit that is done here.
     """
+    questions = questions.for_model(model)
     if limit is None:
         warm_up(model, questions)
     memory = PeakMemory()

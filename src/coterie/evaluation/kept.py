@@ -130,6 +130,7 @@ def _of_questions(questions: Questions) -> dict[str, Any]:
     parts = (split.train, split.test, split.given)
     return {
         **asked,
+        "half_life": [split.half_life, split.towards],
         "candidates": None if split.candidates is None else hashlib.sha256(split.candidates.tobytes()).hexdigest(),
         "fingerprints": [None if part is None else part.fingerprint for part in parts],
         "catalog": None if catalog is None else _of_catalog(catalog),

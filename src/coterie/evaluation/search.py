@@ -135,7 +135,7 @@ def tune(
     measure = parse(metric, k)
     space = Space.of(model, fixed, "ratings" if measure.metric.kind == "rating" else "lists")
     _check_answers(space.model, measure)
-    questions = _questions(x, catalog or known, split, measure, relevant_from, random_state)
+    questions = _questions(x, catalog or known, split, measure, relevant_from, random_state).for_model(space.model)
     about = _about(space, measure, questions.relevant_from, random_state)
     if storage is not None:
         parts = (questions.split.train, questions.split.test, questions.split.profiles)

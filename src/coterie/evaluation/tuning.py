@@ -10,6 +10,7 @@ import numpy as np
 from coterie.data.dataset import Dataset
 from coterie.evaluation.evaluate import Questions
 from coterie.evaluation.metrics import Measure
+from coterie.evaluation.splits import split as make_split
 from coterie.models.base import Recommender
 
 
@@ -37,7 +38,11 @@ def tuned(
     """The model, unfitted, with the best settings that a search of so many seconds finds, and an account of it."""
     from coterie.evaluation.search import tune
 
-    train, catalog = questions.split.train, questions.catalog
+    outer, catalog = questions.split, questions.catalog
+    train = outer.train
+    inner = None  # carved and weighed as the outer one is: what a search is judged by does not age either
+    if outer.half_life is not None:
+        inner = make_split(train, None, random_state).decayed(outer.half_life, outer.towards)
     data = train if catalog is None else Dataset(train, catalog)
     name = measure.metric.name if measure.k is None else f"{measure.metric.name}@{measure.k}"
     found = tune(
@@ -45,6 +50,7 @@ def tuned(
         data,
         metric=name,
         budget=seconds,
+        split=inner,
         relevant_from=questions.relevant_from,
         random_state=random_state,
         progress=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from copy import copy
@@ -12,7 +13,7 @@ import numpy as np
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.errors import CapabilityError, NotFittedError
+from coterie.errors import CapabilityError, DataWarning, NotFittedError
 from coterie.models.parameters import Parameter, parameters_of
 from coterie.models.training import Predict, Sweep, Training, Watch
 
@@ -38,6 +39,8 @@ class Learner(ABC):
     unit_ : float
         How wide the scale is that was fitted on (`scale.unit_of`), in a model that has to know; `update` keeps it. 1 in
         all others, and in artefacts from before there were units.
+    prepared_ : dict or None
+        How the command line prepared the ratings: options by name, for `coterie update`. None: nobody has said.
     """
 
     name: ClassVar[str]
@@ -51,6 +54,7 @@ class Learner(ABC):
     train_: Interactions
     catalog_: Catalog | None
     unit_: float = 1.0
+    prepared_: dict[str, Any] | None = None
     _training: Training
 
     @abstractmethod
@@ -184,11 +188,13 @@ class Learner(ABC):
         DataError
             The new ratings do not go with the old (see `Interactions.merge`).
 
+        It is a `DataWarning` where all that it knows has one value, as choices have, and the new have others.
         After an error the model is as it was.
         """
         train = self._fitted()
         if not isinstance(new, Interactions):
             raise TypeError(f"update takes Interactions, not {type(new).__name__}")
+        _warn_of_another_scale(train, new)
         merged = train.merge(new)
         changed = []
         for known, given, counts in (
@@ -254,3 +260,14 @@ class Learner(ABC):
         if not self.is_fitted:
             raise NotFittedError(f"this {type(self).__name__} is not fitted; call fit(interactions) first")
         return self.train_
+
+
+def _warn_of_another_scale(train: Interactions, new: Interactions) -> None:
+    low, high = train.scale
+    if train.nnz > 1 and new.nnz and low == high and new.scale != train.scale:
+        warnings.warn(
+            f"the model learned from choices, all of them {low:g}, and takes in ratings of {new.scale[0]:g} to "
+            f"{new.scale[1]:g} as they are; to make them choices too, load them with implicit=...",
+            DataWarning,
+            stacklevel=3,
+        )

@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from coterie.data.feedback import Towards, reading
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, ParameterError
+
+if TYPE_CHECKING:
+    from coterie.models.base import Recommender
 
 Array = np.ndarray[Any, np.dtype[Any]]
 _PLURAL = re.compile(r"(?<=user|item)s\b|(?<=rating)s\b")
@@ -50,6 +54,11 @@ class Split:
         Whether all test ratings are meant to be later than all training ratings.
     candidates : bool (n_items,) or None
         The items that lists are made of; None: all.
+    half_life : float or None
+        Days in which what is learnt from loses half its weight, once a model learns from it (`for_model`); `train`
+        and `given` themselves are not weighed.
+    towards : {"zero", "mean"} or None
+        What it decays towards (`Interactions.decayed`); None: what suits the model.
 
     Made by `of`, `of_parts` and the functions of this room, all of that holds. Made by hand, it may not: the linter
     (`coterie.evaluation.lint`) looks.
@@ -62,16 +71,21 @@ class Split:
     given: Interactions | None = None
     timed: bool = False
     candidates: Array | None = field(default=None, repr=False)
+    half_life: float | None = None
+    towards: Towards | None = None
 
     @property
     def profiles(self) -> Interactions:
         """What models are told of the tested users."""
         return self.train if self.given is None else self.given
 
-    def decayed(self, half_life: float) -> Split:
-        """The split with what is learnt from weighed by age (`Interactions.decayed`), counted from its latest rating.
+    def decayed(self, half_life: float, towards: Towards | None = None) -> Split:
+        """The split of which models learn with old ratings weighing less (`Interactions.decayed`), ages counted from
+        the latest of them.
 
-        What is asked about stays as it was, so that half-lives are compared on the same questions::
+        Models that predict ratings learn from ratings that decay towards their person's mean, all others from values
+        that decay towards 0; `towards` says otherwise for all of them. What is asked about stays as it was, so that
+        half-lives are compared on the same questions::
 
             parts = split(x, "time")
             for days in (30, 365):
@@ -82,13 +96,21 @@ class Split:
         DataError
             There are no timestamps.
         """
+        self._weighed(half_life, towards or "zero")  # what is wrong is said now, and not when a model is fitted
+        description = f"{self.description}; old training ratings weigh less, half in {half_life:g} days"
+        return replace(self, half_life=half_life, towards=towards, description=description)
+
+    def for_model(self, model: Recommender) -> Split:
+        """The split as `model` is to learn from it: with a half-life, `train` and `given` weighed by age."""
+        if self.half_life is None:
+            return self
+        return self._weighed(self.half_life, self.towards or reading(self.train, model.predicts_ratings))
+
+    def _weighed(self, half_life: float, towards: Towards) -> Split:
         parts = [self.train] if self.given is None else [self.train, self.given]
         latest = [int(part.timestamps.max()) for part in parts if part.timestamps is not None and part.nnz]
-        weighed = [part.decayed(half_life, max(latest, default=None)) for part in parts]
-        description = f"{self.description}; training ratings halve every {half_life:g} days"
-        return replace(
-            self, train=weighed[0], given=None if self.given is None else weighed[1], description=description
-        )
+        train, *given = (part.decayed(half_life, max(latest, default=None), towards) for part in parts)
+        return replace(self, train=train, given=given[0] if given else None, half_life=None, towards=None)
 
     @classmethod
     def of(
