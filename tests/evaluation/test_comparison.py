@@ -232,6 +232,53 @@ def leaking() -> Split:
     return Split(x, parts.test, "by hand", {})  # training has all of the test
 
 
+@dataclass(eq=False)
+class Watched(Popularity):
+    """Notes how it is asked for scores: of how many rows, and whether they are strangers'."""
+
+    name: ClassVar[str] = "watched"
+    asked: ClassVar[list[tuple[int, bool]]] = []
+
+    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        self.asked.append((profiles.shape[0], users is None))
+        return super()._score(profiles, users)
+
+
+@pytest.mark.parametrize(("split", "n_users"), [("random", 20), ("random", 60), ("users", 60), ("users", 150)])
+def test_the_first_of_models_does_not_pay_for_kernels(split: str, n_users: int) -> None:
+    """What compiles is called before the clock starts: with more rows than NumPy answers alone, strangers or not."""
+    Watched.asked.clear()
+    compare(world(n_users), Watched(), split, ["ndcg@5"], progress=False)
+    (n_before, strangers_before), (_, strangers) = Watched.asked
+    assert strangers_before == strangers == (split == "users")
+    assert 16 < n_before <= 24
+
+
+def test_every_way_of_asking_is_warmed_up() -> None:
+    x = world()
+    for asked in ({"metrics": ["auc"]}, {"sampled": 5}, {"split": "new-items"}, {"metrics": ["rmse"]}):
+        Watched.asked.clear()
+        model: Recommender = Mean() if asked.get("metrics") == ["rmse"] else Watched()
+        row = compare(x, model, **{"metrics": ["recall@3"], "progress": False, **asked}).rows[0]  # type: ignore[arg-type]
+        assert row.error is None
+        assert len(Watched.asked) % 2 == 0  # as often before as then
+
+
+def test_lists_are_no_longer_than_the_catalogue() -> None:
+    """... and the figures are those of the length that was asked for."""
+    x = world()
+    questions = Questions(split_at_random(x), 4.0, 10**9, False)
+    ranking = answer(Popularity(), questions).ranking
+    assert ranking is not None and ranking.items.shape == (len(questions.users), x.n_items)
+    names = ["ndcg@1000000", "precision@1000000", "recall@1000000", "serendipity@1000000"]
+    values = compare(x, "popularity", "random", names, progress=False, relevant_from=4.0).rows[0].estimates
+    hits = ranking.hits
+    gains = hits @ (1 / np.log2(np.arange(2, x.n_items + 2)))
+    ideal = [sum(1 / np.log2(place + 1) for place in range(1, n + 1)) for n in ranking.n_relevant]
+    expected = [(gains / ideal).mean(), hits.sum(axis=1).mean() / 1e6, 1.0, 0.0]
+    assert [values[name].value for name in names] == pytest.approx(expected)  # type: ignore[union-attr]
+
+
 def test_a_leak_is_refused_before_anything_is_trained() -> None:
     with pytest.raises(DataError, match=r"flatter.*allow_leaks=True"):
         compare(world(), [Counted()], leaking(), ["ndcg@5"], progress=False)
