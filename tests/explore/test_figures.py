@@ -338,7 +338,7 @@ def test_group_bars_have_a_panel_for_each_group_on_one_scale(board: Leaderboard)
         "few": {"item-knn(similarity=pearson)": Estimate(0.2, 0.1, 0.3), "bias": Estimate(0.1, 0.0, 0.2, -0.1)},
         "many $": {"bias": Estimate(0.4, 0.3, 0.6)},
     }
-    figure = group_bars(dataclasses.replace(board, groups={"activity": groups}))
+    figure = group_bars(dataclasses.replace(board, groups_by_metric={board.primary.name: {"activity": groups}}))
     few, many = figure.axes
     assert [axes.get_title(loc="left") for axes in (few, many)] == ["few", r"many \$"]
     assert [[float(bar.get_width()) for bar in axes.patches] for axes in (few, many)] == [[0.2, 0.1], [0.4]]  # type: ignore[attr-defined]
@@ -347,7 +347,7 @@ def test_group_bars_have_a_panel_for_each_group_on_one_scale(board: Leaderboard)
     assert "Not the same model leads in every group" in description(figure)
     to_svg(figure)
     with pytest.raises(DataError, match="no groups by 'popularity'; it has activity"):
-        group_bars(dataclasses.replace(board, groups={"activity": groups}), "popularity")
+        group_bars(dataclasses.replace(board, groups_by_metric={board.primary.name: {"activity": groups}}), "popularity")
 
 
 def test_names_of_many_models_are_all_inside_the_frame(board: Leaderboard) -> None:

@@ -146,8 +146,8 @@ def _notes(chosen: Protocol, results: list[Result]) -> list[str]:
     if better:
         verdict += (
             f" {better} {'is' if better == 1 else 'are'} better than published by more than that, which is no failure "
-            "and no reproduction either: protocol and kind of method are the same; where the gap is wide, the method is "
-            "another."
+            "and no reproduction either: protocol and kind of method are the same; where the gap is wide, the method "
+            "is another."
         )
     if not compared:
         verdict = "Nothing here can be compared with a published figure."

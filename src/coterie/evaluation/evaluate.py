@@ -315,7 +315,7 @@ def warm_up(model: Recommender, questions: Questions) -> None:
     """
     train = questions.split.train
     ordered = np.argsort(train.user_counts, kind="stable")[np.count_nonzero(train.user_counts == 0) :]
-    # Of middling activity, which is quick; of few users as many as there are, since few rows are another way in kernels.
+    # Of middling activity, which is quick; and as many as there are of few, since few rows need no kernel.
     first = max(0, min(len(ordered) // 2, len(ordered) - _WARM_UP_USERS))
     try:
         little = train.filter(users=train.users.ids[ordered[first:][:_WARM_UP_USERS]])

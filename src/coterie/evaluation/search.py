@@ -17,6 +17,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import Advance, quiet
 from coterie.data.progress import progress as progress_bar
 from coterie.errors import CapabilityError, DataError, ParameterError, SearchError
+from coterie.evaluation.arguments import check_number, check_whole, parts_of
 from coterie.evaluation.evaluate import Questions, relevance_threshold
 from coterie.evaluation.found import Search
 from coterie.evaluation.linter import check_validation
@@ -128,10 +129,14 @@ def tune(
     on. Ctrl-C keeps what is done by then, and cuts the trial that runs.
     """
     started = time.perf_counter()
-    x, known = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
+    x, known = parts_of(data)
+    check_whole("k", k, 1)
+    check_whole("random_state", random_state, 0)
+    if relevant_from is not None:
+        check_number("relevant_from", relevant_from, " or None")
     seconds = None if budget is None else parse_duration(budget)
-    if n_trials is not None and n_trials < 1:
-        raise ParameterError(f"n_trials must be at least 1, not {n_trials!r}")
+    if n_trials is not None:
+        check_whole("n_trials", n_trials, 1, " or None")
     measure = parse(metric, k)
     space = Space.of(model, fixed, "ratings" if measure.metric.kind == "rating" else "lists")
     _check_answers(space.model, measure)
@@ -176,6 +181,8 @@ def _questions(
     random_state: int,
 ) -> Questions:
     """What the models of a search are asked: of ratings carved from `x`, and of nothing else."""
+    if not (split is None or isinstance(split, (Split, str))):
+        raise ParameterError(f"split must be a Split, a name such as 'time' or None, not {split!r}")
     parts = split if isinstance(split, Split) else make_split(x, split, random_state)
     if unsound := check_validation(x, parts):
         raise DataError(" ".join(finding.message for finding in unsound))
