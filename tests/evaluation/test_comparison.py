@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import threading
 import time
@@ -221,6 +222,29 @@ def test_groups_of_users_are_estimated_apart() -> None:
     few = next(of for label, of in activity.items() if label.startswith("few"))
     assert few["popularity"].value == pytest.approx(values[counts[ranking.users] <= bound].mean())
     assert board.to_dict()["groups"]["activity"].keys() == activity.keys()
+
+
+def test_every_metric_has_groups() -> None:
+    names = ["recall@5", "rmse", "coverage@5", "diversity_genre@5"]  # there are no genres, so the last has no values
+    board = compare(world(150), [Mean(), "random"], "3-fold", names, progress=False)
+    document = board.to_dict()["groups_by_metric"]
+    assert list(document) == names[:3] and document["recall@5"] == board.to_dict()["groups"]
+    few = next(label for label in board.groups["activity"] if label.startswith("few"))
+    answers = [answer(Mean(), Questions(part, board.relevant_from, 5, True)) for part in board.splits]
+    members: dict[int, str] = {}
+    for part in board.splits:
+        tested = np.flatnonzero(part.test.user_counts)
+        bound = np.quantile(part.train.user_counts[tested], 1 / 3, method="inverted_cdf")
+        for user in tested.tolist():
+            members.setdefault(user, few if part.train.user_counts[user] <= bound else "")
+    own = [user for user, group in members.items() if group == few]
+    covered = [
+        len(np.unique(a.ranking.items[np.isin(a.ranking.users, own)])) / 40  # type: ignore[union-attr]
+        for a in answers
+    ]
+    found = board.groups_by_metric["coverage@5"]["activity"][few]["mean"]
+    assert found.value == pytest.approx(np.mean(covered)) and found.low is None
+    assert board.groups_by_metric["rmse"]["activity"][few].keys() == {"mean"}
 
 
 # ---- what the linter finds -----------------------------------------------------------------------------------
@@ -479,6 +503,31 @@ def test_folds_are_kept_one_by_one(tmp_path: Path) -> None:
     assert Counted.fits == 3 and len(list(tmp_path.iterdir())) == 6
     again = compare(world(), [Counted(), Mean()], "3-fold", **options)
     assert Counted.fits == 3 and costless(again) == costless(first)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": [1, 2, 3]}, "data must be a Dataset or Interactions, not [1, 2, 3] (list); coterie.load reads"),
+        ({"models": [Popularity]}, "Popularity is a class and no model; give an instance, Popularity()"),
+        ({"models": Popularity}, "Popularity is a class and no model"),
+        ({"models": [3]}, "a model is a name, such as 'ease', or an instance, such as EASE(), and not 3 (int)"),
+        ({"split": 3}, "split must be a Split, several of them, a name such as 'time' or None, not 3"),
+        ({"split": ["time"]}, "a name such as 'time' or None, not 'time'"),
+        ({"random_state": -1}, "random_state must be a whole number from 0, not -1"),
+        ({"k": 2.5}, "k must be a whole number from 1, not 2.5"),
+        ({"k": True}, "k must be a whole number from 1, not True"),
+        ({"sampled": 3.5}, "sampled must be a whole number from 1 or None, which ranks among all items, not 3.5"),
+        ({"sampled": 0}, "not 0"),
+        ({"metrics": [3]}, "metrics must be names"),
+        ({"metrics": 3}, "metrics must be names"),
+        ({"relevant_from": "4"}, "relevant_from must be a number or None, not '4'"),
+        ({"budget": [1]}, "budget must be a time"),
+    ],
+)
+def test_arguments_that_are_none_are_named_with_the_remedy(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        compare(**{"data": world(), "models": "popularity", "progress": False, **change})
 
 
 def test_a_sample_as_large_as_the_catalogue_is_refused() -> None:

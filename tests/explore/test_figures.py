@@ -347,7 +347,9 @@ def test_group_bars_have_a_panel_for_each_group_on_one_scale(board: Leaderboard)
     assert "Not the same model leads in every group" in description(figure)
     to_svg(figure)
     with pytest.raises(DataError, match="no groups by 'popularity'; it has activity"):
-        group_bars(dataclasses.replace(board, groups_by_metric={board.primary.name: {"activity": groups}}), "popularity")
+        group_bars(
+            dataclasses.replace(board, groups_by_metric={board.primary.name: {"activity": groups}}), "popularity"
+        )
 
 
 def test_names_of_many_models_are_all_inside_the_frame(board: Leaderboard) -> None:

@@ -105,7 +105,9 @@ class Judging:
             raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
         for option, given in (("--timed", self.timed), ("--overlap", self.overlap != "error")):
             if given and self.test is None:
-                raise ParameterError(f"{option} is about a test file of your own; give --test FILE too, or leave it out")
+                raise ParameterError(
+                    f"{option} is about a test file of your own; give --test FILE too, or leave it out"
+                )
         return {
             "split": self._split(dataset, data),
             "metrics": self.metric or None,

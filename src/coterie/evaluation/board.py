@@ -81,9 +81,7 @@ def _by_group(
         for later in others:
             members = np.where(members < 0, later.members, members)
         groups[by] = {label: np.flatnonzero(members == place) for place, label in enumerate(first.labels)}
-    return {
-        m.name: {by: estimates_within(m, answers, random_state, of) for by, of in groups.items()} for m in measures
-    }
+    return {m.name: {by: estimates_within(m, answers, random_state, of) for by, of in groups.items()} for m in measures}
 
 
 def _row(

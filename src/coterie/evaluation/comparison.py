@@ -224,7 +224,9 @@ def _splits(x: Interactions, split: Any, random_state: int) -> list[Split]:
         return make_splits(x, split, random_state)
     parts = list(split) if isinstance(split, Iterable) else [split]
     if others := [part for part in parts if not isinstance(part, Split)]:
-        raise ParameterError(f"split must be a Split, several of them, a name such as 'time' or None, not {others[0]!r}")
+        raise ParameterError(
+            f"split must be a Split, several of them, a name such as 'time' or None, not {others[0]!r}"
+        )
     if not parts:
         raise ParameterError("split is an empty list; give at least one split, or None")
     first = parts[0].test

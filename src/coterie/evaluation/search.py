@@ -16,12 +16,15 @@ from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
 from coterie.data.progress import Advance, quiet
 from coterie.data.progress import progress as progress_bar
+from coterie.data.wording import counted
 from coterie.errors import CapabilityError, DataError, ParameterError, SearchError
 from coterie.evaluation.arguments import check_number, check_whole, parts_of
 from coterie.evaluation.evaluate import Questions, relevance_threshold
 from coterie.evaluation.found import Search
-from coterie.evaluation.linter import check_validation
+from coterie.evaluation.linter import NOTHING, check_conclusions, check_validation
+from coterie.evaluation.linter.conclusions import OPEN
 from coterie.evaluation.metrics import Measure, parse
+from coterie.evaluation.metrics.ranking import METRICS as RANKING
 from coterie.evaluation.space import Space
 from coterie.evaluation.splits import Split
 from coterie.evaluation.splits import split as make_split
@@ -169,7 +172,17 @@ def tune(
         interrupted,
         (data.report.source or "DATA",) if isinstance(data, Dataset) else ("DATA",),
         n_kept,
+        _doubts(questions, measure, hunt.value_of(best)),
     )
+
+
+def _doubts(questions: Questions, measure: Measure, best: float) -> list[str]:
+    """What a comparison would say of a split from which nothing can be concluded."""
+    doubts = [f.message for f in check_conclusions([questions], measure, {}) if f.check == NOTHING]
+    if not doubts and measure.metric in RANKING and best == 0:
+        n = counted(questions.relevant.nnz, "relevant validation rating")
+        doubts = [f"{OPEN}: not one of {n} is in any list of any trial. Judge on more data, or by longer lists."]
+    return [text.replace("which model is better", "which options are better") for text in doubts]
 
 
 def _questions(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figu
     answering = [row.predict_seconds if rates else row.recommend_seconds for row, _ in judged]
     seconds = np.array([(row.fit_seconds or 0) + (a or 0) for (row, _), a in zip(judged, answering, strict=True)])
     seconds = np.maximum(seconds, _SHORTEST)
-    figure, axes = _points(measure, judged, seconds)
+    figure, axes = _points(board, measure, judged, seconds)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -110,7 +111,7 @@ def accuracy_against_popularity(board: Leaderboard, metric: str | None = None) -
     if not judged:
         raise DataError("no model of this leaderboard recommended anything, so nobody knows how popular that is")
     shares = np.array([100 * (row.popularity or 0.0) for row, _ in judged])
-    figure, axes = _points(measure, judged, shares)
+    figure, axes = _points(board, measure, judged, shares)
     own = board.profile_popularity
     if own is not None:
         axes.axvline(100 * own, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
@@ -176,9 +177,11 @@ def _rows(labels: list[str], each: float) -> tuple[Array, float]:
     return room.sum() - 0.5 - (np.cumsum(room) - room / 2), float(room.sum())
 
 
-def _points(measure: Measure, judged: list[tuple[Row, Estimate]], x: Array) -> tuple[Figure, Axes]:
+def _points(board: Leaderboard, measure: Measure, judged: list[tuple[Row, Estimate]], x: Array) -> tuple[Figure, Axes]:
     """A picture with a dot and an interval for each model, its names still to come."""
-    figure = new_figure(height=4.4 if len(judged) <= _MANY else 5.6)
+    further = sum(_name(board, row).count("\n") for row, _ in judged)  # lines of names, which need room
+    height = (4.4 if len(judged) <= _MANY else 5.6) + min(_LINE_HEIGHT * further, 2.0)
+    figure = new_figure(height=height)
     axes = new_axes(figure, grid="both")
     for place, (at, (_, estimate)) in enumerate(zip(x, judged, strict=True)):
         look: dict[str, Any] = {"color": _colour(estimate), "zorder": 3 - place / len(judged)}  # the best on top
@@ -256,9 +259,10 @@ def _label(board: Leaderboard, row: Row) -> str:
 
 
 def _name(board: Leaderboard, row: Row) -> str:
-    """The model's short name; where that has options, they go on lines of their own."""
-    name, bracket, options = board.short_name(row).partition("(")
-    return "\n".join([name, *textwrap.wrap(bracket + options, _LINE)])
+    """The model's short name; where that has options, each goes on a line of its own."""
+    name, bracket, _ = board.short_name(row).partition("(")
+    options = replace(row, tuned=()).options if bracket else []  # those that tell it from others of that name
+    return "\n".join([name, *(line for option in options for line in textwrap.wrap(option, _LINE))])
 
 
 def _beside(axes: Axes, x: float, y: float, text: str) -> None:

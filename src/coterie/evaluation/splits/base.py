@@ -260,7 +260,7 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
             are, them = (f"is also a {name} rating", "it") if len(both) == 1 else (f"are also {name} ratings", "them")
             raise DataError(
                 f"{in_words(len(both), 'test ratings')} {are}, the first of {pair_in_words(test, both[0])}; "
-                f"remove {them} from one part; of parts that were loaded on their own, overlap=\"drop\" leaves {them} "
+                f'remove {them} from one part; of parts that were loaded on their own, overlap="drop" leaves {them} '
                 "out of the test"
             )
     if given is not None and (known := np.flatnonzero((given.user_counts > 0) & (train.user_counts > 0))).size:
