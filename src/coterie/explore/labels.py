@@ -90,7 +90,8 @@ def _distances(box: Box, dots: Array) -> Array:
     """From a box to each dot, in points."""
     (px, py), (left, bottom, right, top) = dots.T, box
     across = np.maximum(0, np.maximum(left - px, px - right))
-    return np.hypot(across, np.maximum(0, np.maximum(bottom - py, py - top)))
+    found: Array = np.hypot(across, np.maximum(0, np.maximum(bottom - py, py - top)))
+    return found
 
 
 def _width(text: str, size: float) -> float:

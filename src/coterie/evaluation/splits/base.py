@@ -118,8 +118,8 @@ class Split:
         Raises
         ------
         DataError
-            The parts have different ids, share a (user, item) pair (unless `leaky`), or one of them is empty; or somebody in `given`
-            has training ratings; or a test rating is of an item that is no candidate.
+            The parts have different ids, share a (user, item) pair (unless `leaky`), or one of them is empty; or
+            somebody in `given` has training ratings; or a test rating is of an item that is no candidate.
         """
         _check_parts(train, test, given, leaky)
         profiles = train if given is None else given

@@ -60,8 +60,8 @@ def split(x: Interactions, how: str | None = None, random_state: int = 0) -> Spl
         how = "random" if x.timestamps is None else "time"
     if folds := _FOLDS.fullmatch(how):
         raise ParameterError(
-            f"{how!r} stands for several splits, and one is wanted here; random:{1 / max(int(folds[1]), 2):.2g} holds out "
-            "as much as one of them"
+            f"{how!r} stands for several splits, and one is wanted here; random:{1 / max(int(folds[1]), 2):.2g} "
+            "holds out as much as one of them"
         )
     if leave := _LEAVE.fullmatch(how):
         return leave_k_out(x, int(leave[2]), "latest" if leave[1] else "random", random_state)
