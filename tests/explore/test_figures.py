@@ -425,5 +425,21 @@ def test_models_of_one_name_are_labelled_with_their_options(board: Leaderboard) 
     rows = [Row(f"item-knn(similarity=jaccard, n_neighbors={n}0)", {}, {"ndcg@5": Estimate(0.3)}) for n in (1, 2)]
     axes = leaderboard_bars(dataclasses.replace(board, rows=rows)).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == [
-        f"item-knn\n(similarity=jaccard,\nn_neighbors={n}0)" for n in (1, 2)
+        f"item-knn\nsimilarity=jaccard\nn_neighbors={n}0" for n in (1, 2)
     ]
+
+
+def test_labels_of_several_lines_have_rows_that_hold_them(board: Leaderboard) -> None:
+    """None of them overprints the next, in bars nor in bars by group."""
+    long = "a_rather_long_option_of_it=3, and_another_one=0.5, and_a_third_one=100"
+    estimates = {f"item-knn(x={n}, {long})": Estimate(0.3, 0.2, 0.4) for n in range(4)}
+    rows = [Row(name, {}, {"ndcg@5": e}) for name, e in estimates.items()] + [board.rows[1]]
+    made = dataclasses.replace(
+        board, rows=rows, groups_by_metric={board.primary.name: {"activity": {"few": estimates, "many": estimates}}}
+    )
+    for figure in (leaderboard_bars(made), group_bars(made)):
+        figure.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+        assert len(boxes) >= 4
+        for at, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[at + 1 :])
