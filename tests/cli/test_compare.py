@@ -14,6 +14,9 @@ import polars as pl
 import pytest
 
 import coterie as ct
+from coterie.cli import judging
+from coterie.evaluation.metrics.registry import METRICS
+from coterie.evaluation.splits import SPLITS
 from coterie.models.registry import MODELS
 from tests.cli.conftest import Run
 
@@ -240,3 +243,62 @@ def test_a_split_of_two_files_is_taken_as_it_is(run: Run, tmp_path: Path) -> Non
     assert any("left out" in what for what in split["dropped"])
     both = run("compare", train, "--test", test, "--split", "random", *options)
     assert both.status == 1 and "give one of the two" in both.err
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> tuple[Path, Path]:
+    """Two files: the second has ten ratings of the first, and others that are older than some of the first."""
+    rows = [f"{u},{i},{(u * i) % 5 + 1},{1000 * u + i}" for u in range(1, 31) for i in range(1, 13) if (u + i) % 3]
+    train, test = tmp_path / "train.csv", tmp_path / "test.csv"
+    train.write_text("\n".join(["user,item,rating,timestamp", *rows[:60], *rows[100:]]) + "\n")
+    test.write_text("\n".join(["user,item,rating,timestamp", *rows[50:100]]) + "\n")
+    return train, test
+
+
+def test_leaks_of_one_s_own_files_may_be_allowed(run: Run, parts: tuple[Path, Path]) -> None:
+    train, test = parts
+    command = ["compare", train, "--test", test, "--models", "popularity", "--metric", "rmse,ndcg@5", "-m", "bias"]
+    refused = run(*command)
+    assert refused.status == 1 and "10 test ratings are also training ratings" in refused.err
+    assert "--overlap drop leaves them out" in refused.err and "--allow-leaks to compare all the same" in refused.err
+    allowed = run(*command, "--allow-leaks", "--json")
+    assert allowed.status == 0, allowed.err
+    first = allowed.document["findings"][0]
+    assert first["severity"] == "error" and "--overlap drop" in first["message"]
+    dropped = run(*command, "--overlap", "drop", "--json").document
+    assert dropped["split"]["test_ratings"] == allowed.document["split"]["test_ratings"] - 10
+
+
+def test_a_split_of_one_s_own_may_be_said_to_be_by_time(run: Run, parts: tuple[Path, Path]) -> None:
+    train, test = parts
+    command = ["compare", train, "--test", test, "--overlap", "drop", "--models", "popularity", "--metric", "ndcg@5"]
+    assert run(*command).status == 0
+    refused = run(*command, "--timed")
+    assert refused.status == 1 and "not earlier than the first test rating" in refused.err
+    allowed = run(*command, "--timed", "--allow-leaks", "--json")
+    assert "not earlier" in allowed.document["findings"][0]["message"]
+    for option in (["--timed"], ["--overlap", "drop"]):
+        alone = run("compare", train, "--models", "popularity", *option)
+        assert alone.status == 1 and f"{option[0]} is about a test file of your own; give --test FILE too" in alone.err
+
+
+def test_models_that_are_none_are_refused(run: Run, movies: Path) -> None:
+    for text in (",", " ", ""):
+        answer = run("compare", movies, "--models", text, *OPTIONS)
+        assert answer.status == 1 and "names no model" in answer.err
+
+
+def test_remedies_are_options_wherever_they_are_shown(run: Run, movies: Path, tmp_path: Path) -> None:
+    page = tmp_path / "board.html"
+    command = ["compare", movies, "--models", "popularity", "--split", "each-user", "--metric", "ndcg@5"]
+    document = run(*command, "--html", page, "--json").document
+    said = " ".join(finding["message"] for finding in document["findings"])
+    for text in (said, page.read_text(encoding="utf-8"), run(*command).out.replace("\n", " ")):
+        assert "--split time" in text and "split=" not in text
+
+
+def test_the_help_names_every_split_and_every_metric() -> None:
+    words = set(re.findall(r"[a-z0-9_@-]+", judging.SPLITS))
+    assert {*SPLITS} - {"k-fold"} <= words  # a search takes one split, so this stands elsewhere
+    assert set(METRICS) <= (named := set(re.findall(r"[a-z0-9_@]+", judging.METRICS)))
+    assert named - set(METRICS) == {"and", "as", "cut", "in", "lists", "ndcg@10", "of", "ratings"}

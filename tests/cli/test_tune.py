@@ -124,3 +124,14 @@ def test_data_options_are_typed_again_as_they_were() -> None:
     assert as_words(given) == [
         "my file.csv", "--user", "u", "--weight", "a=1", "--weight", "b=2", "--no-cache", "--min-user-ratings", "4"
     ]  # fmt: skip
+
+
+def test_several_splits_are_refused_with_one_that_will_do(run: Run, movies: Path) -> None:
+    answer = run("tune", "ease", movies, "--n-trials", "2", "--split", "5-fold")
+    assert answer.status == 1 and "'5-fold' stands for several splits, and one is wanted here" in answer.err
+    assert "random:0.2 holds out as much" in answer.err and "evaluation." not in answer.err
+
+
+def test_remedies_are_options_in_json_too(run: Run, movies: Path) -> None:
+    words = " ".join(run("tune", "ease", movies, "--n-trials", "2", "--json").document["words"])
+    assert "--split random" in words and "split=" not in words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 import threading
 import time
@@ -223,6 +224,29 @@ def test_groups_of_users_are_estimated_apart() -> None:
     assert board.to_dict()["groups"]["activity"].keys() == activity.keys()
 
 
+def test_every_metric_has_groups() -> None:
+    names = ["recall@5", "rmse", "coverage@5", "diversity_genre@5"]  # there are no genres, so the last has no values
+    board = compare(world(150), [Mean(), "random"], "3-fold", names, progress=False)
+    document = board.to_dict()["groups_by_metric"]
+    assert list(document) == names[:3] and document["recall@5"] == board.to_dict()["groups"]
+    few = next(label for label in board.groups["activity"] if label.startswith("few"))
+    answers = [answer(Mean(), Questions(part, board.relevant_from, 5, True)) for part in board.splits]
+    members: dict[int, str] = {}
+    for part in board.splits:
+        tested = np.flatnonzero(part.test.user_counts)
+        bound = np.quantile(part.train.user_counts[tested], 1 / 3, method="inverted_cdf")
+        for user in tested.tolist():
+            members.setdefault(user, few if part.train.user_counts[user] <= bound else "")
+    own = [user for user, group in members.items() if group == few]
+    covered = [
+        len(np.unique(a.ranking.items[np.isin(a.ranking.users, own)])) / 40  # type: ignore[union-attr]
+        for a in answers
+    ]
+    found = board.groups_by_metric["coverage@5"]["activity"][few]["mean"]
+    assert found.value == pytest.approx(np.mean(covered)) and found.low is None
+    assert board.groups_by_metric["rmse"]["activity"][few].keys() == {"mean"}
+
+
 # ---- what the linter finds -----------------------------------------------------------------------------------
 
 
@@ -230,6 +254,53 @@ def leaking() -> Split:
     x = world()
     parts = split_at_random(x, 0.3)
     return Split(x, parts.test, "by hand", {})  # training has all of the test
+
+
+@dataclass(eq=False)
+class Watched(Popularity):
+    """Notes how it is asked for scores: of how many rows, and whether they are strangers'."""
+
+    name: ClassVar[str] = "watched"
+    asked: ClassVar[list[tuple[int, bool]]] = []
+
+    def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
+        self.asked.append((profiles.shape[0], users is None))
+        return super()._score(profiles, users)
+
+
+@pytest.mark.parametrize(("split", "n_users"), [("random", 20), ("random", 60), ("users", 60), ("users", 150)])
+def test_the_first_of_models_does_not_pay_for_kernels(split: str, n_users: int) -> None:
+    """What compiles is called before the clock starts: with more rows than NumPy answers alone, strangers or not."""
+    Watched.asked.clear()
+    compare(world(n_users), Watched(), split, ["ndcg@5"], progress=False)
+    (n_before, strangers_before), (_, strangers) = Watched.asked
+    assert strangers_before == strangers == (split == "users")
+    assert 16 < n_before <= 24
+
+
+def test_every_way_of_asking_is_warmed_up() -> None:
+    x = world()
+    for asked in ({"metrics": ["auc"]}, {"sampled": 5}, {"split": "new-items"}, {"metrics": ["rmse"]}):
+        Watched.asked.clear()
+        model: Recommender = Mean() if asked.get("metrics") == ["rmse"] else Watched()
+        row = compare(x, model, **{"metrics": ["recall@3"], "progress": False, **asked}).rows[0]  # type: ignore[arg-type]
+        assert row.error is None
+        assert len(Watched.asked) % 2 == 0  # as often before as then
+
+
+def test_lists_are_no_longer_than_the_catalogue() -> None:
+    """... and the figures are those of the length that was asked for."""
+    x = world()
+    questions = Questions(split_at_random(x), 4.0, 10**9, False)
+    ranking = answer(Popularity(), questions).ranking
+    assert ranking is not None and ranking.items.shape == (len(questions.users), x.n_items)
+    names = ["ndcg@1000000", "precision@1000000", "recall@1000000", "serendipity@1000000"]
+    values = compare(x, "popularity", "random", names, progress=False, relevant_from=4.0).rows[0].estimates
+    hits = ranking.hits
+    gains = hits @ (1 / np.log2(np.arange(2, x.n_items + 2)))
+    ideal = [sum(1 / np.log2(place + 1) for place in range(1, n + 1)) for n in ranking.n_relevant]
+    expected = [(gains / ideal).mean(), hits.sum(axis=1).mean() / 1e6, 1.0, 0.0]
+    assert [values[name].value for name in names] == pytest.approx(expected)  # type: ignore[union-attr]
 
 
 def test_a_leak_is_refused_before_anything_is_trained() -> None:
@@ -432,6 +503,31 @@ def test_folds_are_kept_one_by_one(tmp_path: Path) -> None:
     assert Counted.fits == 3 and len(list(tmp_path.iterdir())) == 6
     again = compare(world(), [Counted(), Mean()], "3-fold", **options)
     assert Counted.fits == 3 and costless(again) == costless(first)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": [1, 2, 3]}, "data must be a Dataset or Interactions, not [1, 2, 3] (list); coterie.load reads"),
+        ({"models": [Popularity]}, "Popularity is a class and no model; give an instance, Popularity()"),
+        ({"models": Popularity}, "Popularity is a class and no model"),
+        ({"models": [3]}, "a model is a name, such as 'ease', or an instance, such as EASE(), and not 3 (int)"),
+        ({"split": 3}, "split must be a Split, several of them, a name such as 'time' or None, not 3"),
+        ({"split": ["time"]}, "a name such as 'time' or None, not 'time'"),
+        ({"random_state": -1}, "random_state must be a whole number from 0, not -1"),
+        ({"k": 2.5}, "k must be a whole number from 1, not 2.5"),
+        ({"k": True}, "k must be a whole number from 1, not True"),
+        ({"sampled": 3.5}, "sampled must be a whole number from 1 or None, which ranks among all items, not 3.5"),
+        ({"sampled": 0}, "not 0"),
+        ({"metrics": [3]}, "metrics must be names"),
+        ({"metrics": 3}, "metrics must be names"),
+        ({"relevant_from": "4"}, "relevant_from must be a number or None, not '4'"),
+        ({"budget": [1]}, "budget must be a time"),
+    ],
+)
+def test_arguments_that_are_none_are_named_with_the_remedy(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=re.escape(said)):
+        compare(**{"data": world(), "models": "popularity", "progress": False, **change})
 
 
 def test_a_sample_as_large_as_the_catalogue_is_refused() -> None:

@@ -98,13 +98,23 @@ def test_what_has_no_value_by_group() -> None:
     found = answer(Popularity(), asked)
     groups = user_groups(asked)
     assert by_group(parse("rmse"), found, groups) == []
-    with pytest.raises(ParameterError, match="whole catalogue"):
-        by_group(parse("coverage@2"), found, groups)
     assert (
         by_group(parse("ndcg@2"), found, Groups("activity", ("all", "nobody"), np.zeros(3, np.int8)))[0].group == "all"
     )
     single = by_group(parse("precision@3"), found, groups)
     assert [e.n_users for e in single] == [1, 1, 1] and single[0].low is None
+
+
+def test_metrics_of_the_catalogue_are_those_of_the_group_s_lists() -> None:
+    items = np.array([[0, 1], [0, 1], [2, 3], [2, -1]], np.int32)
+    users = np.arange(4)
+    made = Answers(Ranking(items, items == 9, np.ones(4, np.int64), 8, users), None, 0.0, None, None)
+    groups = Groups("half", ("first", "second", "nobody"), np.array([0, 0, 0, 1], np.int8))
+    covered = by_group(parse("coverage@2"), made, groups)
+    assert [(e.group, e.n_users, e.value, e.low) for e in covered] == [
+        ("first", 3, 4 / 8, None), ("second", 1, 1 / 8, None)
+    ]  # fmt: skip
+    assert by_group(parse("gini@2"), made, groups)[1].value == pytest.approx(7 / 8)  # one item has all
 
 
 def test_the_interval_is_that_of_the_group_by_itself() -> None:

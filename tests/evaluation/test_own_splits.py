@@ -98,8 +98,8 @@ def test_pairs_in_both_parts_are_refused_or_left_out_as_the_caller_chose() -> No
         "test items without training ratings, kept": 1,
         "test ratings of those items": 1,
     }
-    with pytest.raises(ParameterError, match="overlap must be 'error' or 'drop', not 'keep'"):
-        Split.of_parts(supplied(OLD), supplied(test), overlap="keep")  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="overlap must be 'error', 'drop' or 'keep', not 'warn'"):
+        Split.of_parts(supplied(OLD), supplied(test), overlap="warn")  # type: ignore[arg-type]
     numbers = Interactions.from_frame({"u": [1], "i": [1]}, "u", "i")
     with pytest.raises(DataError, match="user ids are text here, but the new ones are integers"):
         Split.of_parts(supplied(OLD), numbers)
@@ -119,6 +119,18 @@ def test_a_split_from_two_files(tmp_path: Path) -> None:
     assert board.n_users == 1
     with pytest.raises(DataError, match="3 test ratings are also training ratings"):
         load_split(data, first, **columns, cache=False)
+
+
+def test_what_both_files_have_may_stay_and_is_then_found() -> None:
+    x = make([(u, i, 1.0 + (u + i) % 5, u + i) for u in range(5) for i in range(6)])
+    kept = Split.of_parts(x, x.select(x.indices < 3), overlap="keep")
+    assert kept.test.nnz == 15
+    with pytest.raises(DataError, match=r'15 test ratings are also .* overlap="drop" .* allow_leaks=True'):
+        compare(x, "popularity", kept, "ndcg", progress=False)
+    board = compare(x, "popularity", kept, "ndcg", progress=False, allow_leaks=True)
+    assert (
+        "15 test ratings are also" in next(f for f in board.findings if f.check == "test ratings in training").message
+    )
 
 
 @pytest.mark.parametrize(

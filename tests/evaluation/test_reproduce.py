@@ -53,20 +53,24 @@ def result(ours: float | None, published: float | None, direction: Any = "equal"
 
 
 @pytest.mark.parametrize(
-    ("ours", "direction", "within"),
+    ("ours", "direction", "verdict"),
     [
-        (0.3925, "equal", True), (0.3895, "equal", True), (0.3926, "equal", False), (0.3894, "equal", False),
-        (0.9, "at least", True), (0.3895, "at least", True), (0.3894, "at least", False),
-        (0.1, "at most", True), (0.3925, "at most", True), (0.3926, "at most", False),
+        (0.3925, "equal", "within"), (0.3895, "equal", "within"),
+        (0.3926, "equal", "worse"), (0.3894, "equal", "worse"),
+        (0.9, "at least", "better"), (0.3926, "at least", "better"), (0.3925, "at least", "within"),
+        (0.3895, "at least", "within"), (0.3894, "at least", "worse"),
+        (0.1, "at most", "better"), (0.3894, "at most", "better"), (0.3895, "at most", "within"),
+        (0.3925, "at most", "within"), (0.3926, "at most", "worse"),
     ],
 )  # fmt: skip
-def test_tolerance_ends_where_it_says(ours: float, direction: str, within: bool) -> None:
-    assert result(ours, 0.391, direction).within is within
-    assert result(ours, 0.391, direction).to_dict()["within"] is within
+def test_tolerance_ends_where_it_says_on_both_sides(ours: float, direction: str, verdict: str) -> None:
+    found = result(ours, 0.391, direction)
+    assert found.verdict == found.to_dict()["verdict"] == verdict
+    assert found.within is found.to_dict()["within"] is (verdict == "within")
 
 
 def test_nothing_is_in_tolerance_of_nothing() -> None:
-    assert result(None, 0.391).within is None
+    assert result(None, 0.391).within is None and result(None, 0.391).verdict is None
     assert result(0.391, None).within is None
 
 
@@ -155,9 +159,11 @@ def test_editions_are_read_alike(tmp_path: Path) -> None:
 
 def test_surprise_s_table_on_real_ratings(shared: Path) -> None:
     results = list(PROTOCOLS["surprise"].run(str(shared / "ml-100k"), Options(only=("bias", "slope-one"))))
-    assert [(r.model, r.figure, r.within) for r in results] == [
-        ("bias", "rmse", True), ("bias", "mae", True), ("slope-one", "rmse", True), ("slope-one", "mae", True)
+    assert [(r.model, r.figure, r.verdict) for r in results] == [
+        ("bias", "rmse", "within"), ("bias", "mae", "within"),
+        ("slope-one", "rmse", "better"), ("slope-one", "mae", "better"),
     ]  # fmt: skip
+    assert all(r.published is not None and r.ours is not None and r.ours > r.published - 0.01 for r in results)
     assert results[0].published == 0.944
 
 

@@ -382,3 +382,25 @@ def test_optuna_is_quiet_and_stays_as_it_was(capsys: pytest.CaptureFixture[str])
 def test_a_random_split_is_the_default_without_times() -> None:
     found = search(data=world(times=False))
     assert found.split.description == split_at_random(world(times=False)).description
+
+
+def test_nothing_is_concluded_where_no_setting_has_a_hit_or_one_person_is_asked() -> None:
+    pairs = [(u, i) for u in range(30) for i in (u, 30 + u)]  # everybody has items of their own
+    frame = {"user": [u for u, _ in pairs], "item": [i for _, i in pairs]}
+    alone = tune("item-knn", ct.Interactions.from_frame(frame, "user", "item"), "ndcg@5", n_trials=2, progress=False)
+    assert any(text.startswith("Nothing can be concluded about which options are better") for text in alone.words())
+    sound = tune("item-knn", world(), "ndcg@5", n_trials=2, progress=False)
+    assert not [text for text in sound.words() if "Nothing can be concluded" in text]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data": 3}, "data must be a Dataset or Interactions"), ({"model": ct.EASE}, "EASE is a class and no model"),
+        ({"k": 2.5}, "k must be a whole number"), ({"random_state": -1}, "random_state must be a whole number from 0"),
+        ({"split": 3}, "split must be a Split"), ({"n_trials": 1.5}, "n_trials must be a whole number from 1"),
+    ],
+)  # fmt: skip
+def test_arguments_that_are_none_are_named(change: dict[str, Any], said: str) -> None:
+    with pytest.raises(ParameterError, match=said):
+        tune(**{"model": "ease", "data": world(), "n_trials": 1, "progress": False, **change})

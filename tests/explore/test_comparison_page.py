@@ -57,13 +57,21 @@ def test_it_has_a_picture_of_everything(page: Page) -> None:
     assert all(text.startswith(start) for text, start in zip(said, starts, strict=True))
 
 
+def test_further_metrics_by_group_are_tables(page: Page, board: Leaderboard) -> None:
+    text = "".join(page.text)
+    for name in ("rmse", "coverage@5"):
+        for of_models in board.groups_by_metric[name]["activity"].values():
+            for estimate in of_models.values():
+                assert f"{estimate.value:.4f}" in text
+
+
 def test_without_anything_to_draw_it_still_says_so(tmp_path: Path) -> None:
     failed = compare(world(), [Broken()], "random", ["ndcg@5"], progress=False)
     page = Page.read(write_comparison(tmp_path / "board.html", failed))
     assert not page.all("img") and "No model could be judged." in "".join(page.text)
     whole = compare(world(), ["random", "popularity"], "random", ["coverage@5"], progress=False)
     page = Page.read(write_comparison(tmp_path / "board.html", whole))
-    assert len(page.all("img")) == 3  # a metric of the whole catalogue has no groups of users
+    assert len(page.all("img")) == 5  # groups of users have lists of their own
     rated = compare(world(), [Mean()], "3-fold", ["rmse"], progress=False)
     text = "".join(Page.read(write_comparison(tmp_path / "board.html", rated)).text)
     assert "pooled over 3 splits" in text and "merely popular" not in text

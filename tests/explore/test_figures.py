@@ -338,7 +338,7 @@ def test_group_bars_have_a_panel_for_each_group_on_one_scale(board: Leaderboard)
         "few": {"item-knn(similarity=pearson)": Estimate(0.2, 0.1, 0.3), "bias": Estimate(0.1, 0.0, 0.2, -0.1)},
         "many $": {"bias": Estimate(0.4, 0.3, 0.6)},
     }
-    figure = group_bars(dataclasses.replace(board, groups={"activity": groups}))
+    figure = group_bars(dataclasses.replace(board, groups_by_metric={board.primary.name: {"activity": groups}}))
     few, many = figure.axes
     assert [axes.get_title(loc="left") for axes in (few, many)] == ["few", r"many \$"]
     assert [[float(bar.get_width()) for bar in axes.patches] for axes in (few, many)] == [[0.2, 0.1], [0.4]]  # type: ignore[attr-defined]
@@ -347,7 +347,9 @@ def test_group_bars_have_a_panel_for_each_group_on_one_scale(board: Leaderboard)
     assert "Not the same model leads in every group" in description(figure)
     to_svg(figure)
     with pytest.raises(DataError, match="no groups by 'popularity'; it has activity"):
-        group_bars(dataclasses.replace(board, groups={"activity": groups}), "popularity")
+        group_bars(
+            dataclasses.replace(board, groups_by_metric={board.primary.name: {"activity": groups}}), "popularity"
+        )
 
 
 def test_names_of_many_models_are_all_inside_the_frame(board: Leaderboard) -> None:
@@ -423,5 +425,21 @@ def test_models_of_one_name_are_labelled_with_their_options(board: Leaderboard) 
     rows = [Row(f"item-knn(similarity=jaccard, n_neighbors={n}0)", {}, {"ndcg@5": Estimate(0.3)}) for n in (1, 2)]
     axes = leaderboard_bars(dataclasses.replace(board, rows=rows)).axes[0]
     assert [t.get_text() for t in axes.get_yticklabels()] == [
-        f"item-knn\n(similarity=jaccard,\nn_neighbors={n}0)" for n in (1, 2)
+        f"item-knn\nsimilarity=jaccard\nn_neighbors={n}0" for n in (1, 2)
     ]
+
+
+def test_labels_of_several_lines_have_rows_that_hold_them(board: Leaderboard) -> None:
+    """None of them overprints the next, in bars nor in bars by group."""
+    long = "a_rather_long_option_of_it=3, and_another_one=0.5, and_a_third_one=100"
+    estimates = {f"item-knn(x={n}, {long})": Estimate(0.3, 0.2, 0.4) for n in range(4)}
+    rows = [Row(name, {}, {"ndcg@5": e}) for name, e in estimates.items()] + [board.rows[1]]
+    made = dataclasses.replace(
+        board, rows=rows, groups_by_metric={board.primary.name: {"activity": {"few": estimates, "many": estimates}}}
+    )
+    for figure in (leaderboard_bars(made), group_bars(made)):
+        figure.draw_without_rendering()
+        boxes = [label.get_window_extent() for label in figure.axes[0].get_yticklabels()]
+        assert len(boxes) >= 4
+        for at, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[at + 1 :])

@@ -74,9 +74,9 @@ def compare(
     contestants = _contestants(models or [], model or [], dataset)
     folder = _folder([*vars(data).items(), *vars(judging).items()])
     try:
-        board = run(dataset, contestants, progress=_progress(out), resume=folder, **asked)
+        board = _in_options(run(dataset, contestants, progress=_progress(out), resume=folder, **asked))
     except ComparisonInterrupted as interruption:
-        return _interrupted(interruption.board, out, kept=folder.exists())
+        return _interrupted(_in_options(interruption.board), out, kept=folder.exists())
     shutil.rmtree(folder, ignore_errors=True)
     if csv is not None:
         _write_csv(board, csv)
@@ -101,6 +101,12 @@ def _progress(out: Output) -> bool | Callable[[str], None]:
     return True if stderr().is_terminal else lambda line: stderr().print(cell(" ".join(line.split())), soft_wrap=True)
 
 
+def _in_options(board: Leaderboard) -> Leaderboard:
+    """The leaderboard with remedies as options of this command, on whichever way it is shown."""
+    options = ["--split", "--catalog", "--overlap", "--allow-leaks"]
+    return replace(board, findings=[replace(f, message=as_options(f.message, options)) for f in board.findings])
+
+
 def _show(board: Leaderboard, out: Output) -> None:
     words = [*map(cell, board.words()), *_findings(board)]
     pictures: list[RenderableType] = [heading(board.description), leaderboard_table(board)] if board.rows else []
@@ -111,7 +117,7 @@ def _findings(board: Leaderboard) -> list[str]:
     """What the linter found, worst first."""
     lines = []
     for finding in board.findings:
-        text = cell(as_options(finding.message, ["--split", "--catalog"]))
+        text = cell(finding.message)
         colour = _COLOURS.get(finding.severity)
         lines.append(f"[{colour}]{finding.severity}[/{colour}]: {text}" if colour else text)
     return lines
@@ -175,9 +181,11 @@ def with_options_attached(arguments: Sequence[str]) -> list[str]:
     return folded
 
 
-def _contestants(named: Iterable[str], single: Iterable[str], dataset: Dataset) -> list[str | Recommender]:
+def _contestants(named: Sequence[str], single: Iterable[str], dataset: Dataset) -> list[str | Recommender]:
     """The models of ``--models`` and those of ``--model``; a name that both have counts once."""
     names = [name.strip() for text in named for name in text.split(",") if name.strip()]
+    if given := [text for text in named if not text.strip(" ,")]:
+        raise ParameterError(f"--models {given[0]!r} names no model; name some, or leave it out to compare all")
     wanted = list(dict.fromkeys([*names, *single])) or ["all"]
     if "all" in wanted:
         wanted = list(dict.fromkeys([*MODELS, *(name for name in wanted if name != "all")]))

@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from coterie.evaluation.splits import Split
 
 _JUDGING = "How models are judged"
+# Written out, since the help is to be there before NumPy is; a test holds them against the library's.
+SPLITS = (
+    "time, random, each-user, each-user-latest, users, cold-items, new-items, each with a share if need be, as in "
+    "time:0.1; leave-k-out, leave-last-k-out"
+)
+METRICS = (
+    "precision, recall, recall_capped, ndcg, ndcg_full, map, map_full, mrr, hit_rate, r_precision, coverage, gini, "
+    "novelty, popularity_lift, serendipity, diversity_genre, diversity_genome, diversity_factors and calibration of "
+    "lists, cut as in ndcg@10; auc; rmse, mae, r2, rating_coverage and deviation_calibration of ratings"
+)
 
 
 @dataclass
@@ -24,7 +34,7 @@ class Judging:
 
     metric: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME,NAME", help="ndcg@10, recall@20, rmse ...; the first decides. May be repeated."),
+        typer.Option(metavar="NAME,NAME", help=f"The first decides. May be repeated. There are {METRICS}."),
     ] = None
     budget: Annotated[
         str | None,
@@ -37,7 +47,7 @@ class Judging:
         str | None,
         typer.Option(
             metavar="NAME",
-            help="What is held out: time, random, leave-last-1-out, 5-fold, users ...",
+            help=f"What is held out: {SPLITS}; k-fold. k is a number, as in 5-fold.",
             rich_help_panel=_JUDGING,
         ),
     ] = None
@@ -51,8 +61,17 @@ class Judging:
     ] = None
     overlap: Annotated[
         Literal["error", "drop"],
-        typer.Option(help="What becomes of test ratings that DATA has as well.", rich_help_panel=_JUDGING),
+        typer.Option(help="What becomes of ratings of --test that DATA has as well.", rich_help_panel=_JUDGING),
     ] = "error"
+    timed: Annotated[
+        bool,
+        typer.Option(
+            "--timed",
+            metavar="",
+            help="--test is meant to be later than all of DATA; what is not is an error.",
+            rich_help_panel=_JUDGING,
+        ),
+    ] = False
     k: Annotated[
         int,
         typer.Option(
@@ -84,6 +103,11 @@ class Judging:
         """What `coterie.compare` is asked of the dataset that `data` named."""
         if self.test is not None and self.split is not None:
             raise ParameterError("--test brings a split along, and --split makes one; give one of the two")
+        for option, given in (("--timed", self.timed), ("--overlap", self.overlap != "error")):
+            if given and self.test is None:
+                raise ParameterError(
+                    f"{option} is about a test file of your own; give --test FILE too, or leave it out"
+                )
         return {
             "split": self._split(dataset, data),
             "metrics": self.metric or None,
@@ -113,4 +137,6 @@ class Judging:
         from coterie.cli.sources import read_dataset
         from coterie.evaluation import load_split
 
-        return load_split(dataset, read_dataset(replace(data, data=str(test))), self.overlap)[1]
+        # What both have is refused by the comparison itself, which knows whether leaks are allowed.
+        overlap: Literal["drop", "keep"] = "drop" if self.overlap == "drop" else "keep"
+        return load_split(dataset, read_dataset(replace(data, data=str(test))), overlap, self.timed)[1]

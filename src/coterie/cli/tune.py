@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from coterie.cli.judging import METRICS, SPLITS
 from coterie.cli.options import DataArgument, ModelArgument, as_options, as_words, settings
 from coterie.cli.output import INTERRUPTED, Output, Side, cell, heading, stdout, table
 
@@ -19,7 +20,7 @@ def tune(
     model: ModelArgument,
     data: DataArgument,
     out: Output,
-    metric: Annotated[str, typer.Option(metavar="NAME", help="What is to be best: ndcg@10, recall@20, rmse ...")] = (
+    metric: Annotated[str, typer.Option(metavar="NAME", help=f"What is to be best. There are {METRICS}.")] = (
         "ndcg@10"
     ),
     budget: Annotated[
@@ -31,7 +32,7 @@ def tune(
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="How validation ratings are held out: time, random, leave-last-1-out ..."),
+        typer.Option(metavar="NAME", help=f"How validation ratings are held out: {SPLITS}. k is a number."),
     ] = None,
     k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="Length of lists where the metric does not say.")] = (
         10
@@ -79,12 +80,12 @@ def tune(
     found = replace(found, source=as_words(data))
     if config is not None:
         found.save(config)
-    words = [cell(as_options(sentence, ["--split"])) for sentence in found.words()]
+    words = [as_options(sentence, ["--split"]) for sentence in found.words()]
     where = [] if config is None else [cell(f"The best options are in {config}.")]
     stays = ", ".join(f"{name}={_value(value)}" for name, value in found.fixed.items())
     title = heading(f"{model.model}{f' with {stays}' if stays else ''}, validation {found.split.description}")
-    document = {**found.to_dict(), "config": None if config is None else str(config)}
-    out.show(document, title, _table(found), *words, *where, "To fit it to all of the data:")
+    document = {**found.to_dict(), "words": words, "config": None if config is None else str(config)}
+    out.show(document, title, _table(found), *map(cell, words), *where, "To fit it to all of the data:")
     if not out.as_json:  # in one line, so that it can be copied
         stdout().print(found.command, soft_wrap=True, markup=False)
     return INTERRUPTED if found.interrupted else 0

@@ -6,11 +6,12 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from coterie.evaluation.asking import Asking, Judged
-from coterie.evaluation.estimates import Estimate, estimates, listed_popularity
+from coterie.evaluation.estimates import Estimate, estimates, estimates_within, listed_popularity
 from coterie.evaluation.evaluate import Answers, Questions
 from coterie.evaluation.groups import GROUPINGS, user_groups
 from coterie.evaluation.leaderboard import Leaderboard, Row
@@ -46,7 +47,7 @@ def board_of(asking: Asking, contestants: Mapping[str, Recommender], judged: Map
         len(_users(questions, measures[0])),
         questions[0].relevant_from,
         by_severity(findings),
-        _by_group(questions, measures[0], answers, seed),
+        _by_group(questions, [m for m in measures if m.name not in asking.lacking], answers, seed),
         _own_popularity(questions),
         asking.seconds,
         [label for label in contestants if label not in judged],
@@ -66,22 +67,21 @@ def _empty_columns(
 
 
 def _by_group(
-    questions: Sequence[Questions], measure: Measure, answers: Mapping[str, Sequence[Answers]], random_state: int
-) -> dict[str, dict[str, dict[str, Estimate]]]:
-    """The measure by group of users, for each way of grouping; over several splits, users are in the group in which
+    questions: Sequence[Questions],
+    measures: Sequence[Measure],
+    answers: Mapping[str, Sequence[Answers]],
+    random_state: int,
+) -> dict[str, dict[str, dict[str, dict[str, Estimate]]]]:
+    """Each measure by group of users, for each way of grouping; over several splits, users are in the group in which
     they are in the first split that asks them."""
-    found: dict[str, dict[str, dict[str, Estimate]]] = {}
-    for by in () if measure.metric.kind == "catalogue" else GROUPINGS:
+    groups: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
+    for by in GROUPINGS:
         first, *others = (user_groups(q, by) for q in questions)
         members = first.members
-        for groups in others:
-            members = np.where(members < 0, groups.members, members)
-        found[by] = {
-            label: of_models
-            for place, label in enumerate(first.labels)
-            if (of_models := estimates(measure, answers, random_state, within=np.flatnonzero(members == place)))
-        }
-    return found
+        for later in others:
+            members = np.where(members < 0, later.members, members)
+        groups[by] = {label: np.flatnonzero(members == place) for place, label in enumerate(first.labels)}
+    return {m.name: {by: estimates_within(m, answers, random_state, of) for by, of in groups.items()} for m in measures}
 
 
 def _row(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
+from typing import Any
 
 from coterie.data.catalog import Catalog
 from coterie.data.dataset import Dataset
@@ -12,6 +13,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import quiet
 from coterie.errors import DataError, ParameterError
 from coterie.evaluation import units
+from coterie.evaluation.arguments import check_number, check_whole, parts_of, unfitted
 from coterie.evaluation.asking import Asking, Judged, outcome
 from coterie.evaluation.board import board_of, findings_of
 from coterie.evaluation.evaluate import Questions, relevance_threshold
@@ -22,7 +24,7 @@ from coterie.evaluation.splits import splits as make_splits
 from coterie.evaluation.study import require_optuna
 from coterie.evaluation.watching import Watch
 from coterie.models.base import Recommender
-from coterie.models.registry import MODELS, model_class
+from coterie.models.registry import MODELS
 
 
 class ComparisonInterrupted(KeyboardInterrupt):
@@ -91,7 +93,8 @@ def compare(
     Raises
     ------
     ParameterError
-        A model has a hyper-parameter out of its range (`Recommender.check`), or none has the first metric.
+        An argument is none that it can be, a model has a hyper-parameter out of its range (`Recommender.check`), or
+        none has the first metric.
     DataError
         The split leaks, or leaves nothing to judge; or the data cannot serve the first metric.
     ComparisonInterrupted
@@ -104,7 +107,11 @@ def compare(
     fails is a row with its error. Intervals are percentile bootstrap intervals over users (1000 draws, the
     same for all models), p-values those of `paired_p_value`, corrected by `holm`.
     """
-    x, catalog = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
+    x, catalog = parts_of(data)
+    check_whole("k", k, 1)
+    check_whole("random_state", random_state, 0)
+    if relevant_from is not None:
+        check_number("relevant_from", relevant_from, " or None")
     contestants = _contestants(models)
     seconds = None if budget is None else units.parse_duration(budget)
     if tune:
@@ -136,8 +143,8 @@ def compare(
 
 def _contestants(models: Iterable[str | Recommender] | None) -> dict[str, Recommender]:
     """Unfitted copies of the models by label."""
-    if isinstance(models, (str, Recommender)):
-        models = [models]
+    if not isinstance(models, Iterable) or isinstance(models, str):
+        models = models if models is None else [models]
     wanted: list[str | Recommender] = []
     for model in ["all"] if models is None else models:
         names = [name.strip() for name in model.split(",")] if isinstance(model, str) else [model]
@@ -145,7 +152,7 @@ def _contestants(models: Iterable[str | Recommender] | None) -> dict[str, Recomm
             wanted += MODELS if name == "all" else [name]
     found: dict[str, Recommender] = {}
     for model in wanted:
-        fresh = model_class(model)() if isinstance(model, str) else dataclasses.replace(model)  # type: ignore[type-var]
+        fresh = unfitted(model)
         label = fresh.label
         if label in found:
             raise ParameterError(f"models has {label!r} twice; each may stand there once")
@@ -159,13 +166,14 @@ def _measures(metrics: Iterable[str] | None, k: int, x: Interactions, sampled: i
     if metrics is None:
         has_ratings = x.scale[0] < x.scale[1]
         metrics = ["ndcg", "recall", "precision", "coverage", *(["rmse"] if has_ratings else [])]
-    elif isinstance(metrics, str):
-        metrics = [metrics]
-    if sampled is not None and sampled < 1:
-        raise ParameterError(f"sampled must be at least 1, not {sampled}; None ranks among all items")
+    names: list[Any] = [metrics] if isinstance(metrics, str) or not isinstance(metrics, Iterable) else list(metrics)
+    if others := [name for name in names if not isinstance(name, str)]:
+        raise ParameterError(f'metrics must be names, such as "ndcg@10" or "rmse", not {others[0]!r}')
+    if sampled is not None:
+        check_whole("sampled", sampled, 1, " or None, which ranks among all items")
     if sampled is not None and sampled >= x.n_items:
         raise ParameterError(f"sampled={sampled} is no sample of {x.n_items} items; leave it out to rank all of them")
-    parsed = [parse(name, k) for text in metrics for name in text.split(",") if name.strip()]
+    parsed = [parse(name, k) for text in names for name in text.split(",") if name.strip()]
     if sampled is not None:
         parsed = [m if m.k is None else dataclasses.replace(m, sampled=sampled) for m in parsed]
     measures = list({m.name: m for m in parsed}.values())
@@ -209,12 +217,16 @@ def _lacking(measures: Sequence[Measure], questions: Questions) -> dict[str, str
     return found
 
 
-def _splits(x: Interactions, split: Split | Sequence[Split] | str | None, random_state: int) -> list[Split]:
+def _splits(x: Interactions, split: Any, random_state: int) -> list[Split]:
     if isinstance(split, Split):
         return [split]
     if split is None or isinstance(split, str):
         return make_splits(x, split, random_state)
-    parts = list(split)
+    parts = list(split) if isinstance(split, Iterable) else [split]
+    if others := [part for part in parts if not isinstance(part, Split)]:
+        raise ParameterError(
+            f"split must be a Split, several of them, a name such as 'time' or None, not {others[0]!r}"
+        )
     if not parts:
         raise ParameterError("split is an empty list; give at least one split, or None")
     first = parts[0].test

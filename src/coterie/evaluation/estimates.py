@@ -54,9 +54,7 @@ class Estimate:
         return f"{self.value:.4f} [{self.low:.4f}, {self.high:.4f}]"
 
 
-def estimates(
-    measure: Measure, answers: Mapping[str, Sequence[Answers]], random_state: int, within: Array | None = None
-) -> dict[str, Estimate]:
+def estimates(measure: Measure, answers: Mapping[str, Sequence[Answers]], random_state: int) -> dict[str, Estimate]:
     """The measure of every model that can be asked for it, with intervals, and differences to the best.
 
     A user's value is their mean over the splits in which they were asked, with the weight that they have there, and
@@ -70,14 +68,50 @@ def estimates(
     ----------
     answers : mapping of str to sequence of Answers
         Of each model, one for each split.
-    within : int (n,) or None
-        Only these users, by row number; None: all.
     """
     asked = {label: a for label, found in answers.items() if (a := _asked(found, measure))}
     if measure.metric.kind == "catalogue":
-        means = {label: float(np.mean([measure.value(part) for part in found])) for label, found in asked.items()}
-        return _to_best(measure, {label: Estimate(value) for label, value in means.items() if math.isfinite(value)})
-    per_user = {label: pooled(measure, found, within) for label, found in asked.items()}
+        return _of_catalogue(measure, asked)
+    return _of_users(measure, {label: pooled(measure, found)[1] for label, found in asked.items()}, random_state)
+
+
+def estimates_within(
+    measure: Measure, answers: Mapping[str, Sequence[Answers]], random_state: int, groups: Mapping[str, Array]
+) -> dict[str, dict[str, Estimate]]:
+    """`estimates` of groups of users, given as row numbers by the group's name; groups without a value are left out.
+
+    A metric of the whole catalogue is that of the group's lists alone. It depends on how many lists there are: compare
+    models within a group, and not groups.
+    """
+    asked = {label: a for label, found in answers.items() if (a := _asked(found, measure))}
+    if measure.metric.kind == "catalogue":
+        lists = {label: [part for part in found if isinstance(part, Ranking)] for label, found in asked.items()}
+        found = {
+            group: _of_catalogue(measure, {label: [part.within(own) for part in of] for label, of in lists.items()})
+            for group, own in groups.items()
+        }
+    else:
+        known = {label: pooled(measure, found) for label, found in asked.items()}
+        found = {}
+        for group, own in groups.items():
+            kept = {label: np.isin(users, own) for label, (users, _) in known.items()}
+            parts = {label: PerUser(*(part[kept[label]] for part in of)) for label, (_, of) in known.items()}
+            found[group] = _of_users(measure, parts, random_state)
+    return {group: of_models for group, of_models in found.items() if of_models}
+
+
+def _of_catalogue(measure: Measure, asked: Mapping[str, Sequence[Ranking | Predictions]]) -> dict[str, Estimate]:
+    """Means over the splits in which there are lists, without intervals."""
+    values = {
+        label: [measure.value(part) for part in found if isinstance(part, Ranking) and len(part.items)]
+        for label, found in asked.items()
+    }
+    means = {label: float(np.mean(of)) for label, of in values.items() if of}
+    return _to_best(measure, {label: Estimate(value) for label, value in means.items() if math.isfinite(value)})
+
+
+def _of_users(measure: Measure, per_user: Mapping[str, PerUser], random_state: int) -> dict[str, Estimate]:
+    """Means over users, with intervals over them."""
     values = {label: measure.over(found) for label, found in per_user.items()}
     values = {label: value for label, value in values.items() if math.isfinite(value)}
     if not values:
@@ -92,9 +126,9 @@ def estimates(
     return _to_best(measure, found, draws, n_users)
 
 
-def pooled(measure: Measure, answers: Sequence[Ranking | Predictions], within: Array | None = None) -> PerUser:
-    r"""One value a user: :math:`v_u = \sum_f w_{uf} v_{uf} / w_u` and :math:`w_u = \sum_f w_{uf}` over the splits f; of
-    the users `within`, or of all who were asked, by row number."""
+def pooled(measure: Measure, answers: Sequence[Ranking | Predictions]) -> tuple[Array, PerUser]:
+    r"""The users who were asked, by row number, and one value for each: :math:`v_u = \sum_f w_{uf} v_{uf} / w_u` and
+    :math:`w_u = \sum_f w_{uf}` over the splits f."""
     parts = [(_users(a), measure.per_user(a)) for a in answers]
     users, place = np.unique(np.concatenate([users for users, _ in parts]), return_inverse=True)
     weights = np.concatenate([found.weights for _, found in parts])
@@ -103,8 +137,7 @@ def pooled(measure: Measure, answers: Sequence[Ranking | Predictions], within: A
     columns = values.reshape(len(values), -1)  # d of them where a user has several values
     sums = np.column_stack([np.bincount(place, weights * column, len(users)) for column in columns.T])
     means = np.divide(sums, total[:, None], out=np.zeros(sums.shape), where=total[:, None] > 0)
-    kept = slice(None) if within is None else np.isin(users, within)
-    return PerUser(means.reshape(len(users), *values.shape[1:])[kept], total[kept])
+    return users, PerUser(means.reshape(len(users), *values.shape[1:]), total)
 
 
 def listed_popularity(rankings: Sequence[Ranking], k: int) -> float | None:

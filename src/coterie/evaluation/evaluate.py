@@ -87,7 +87,7 @@ class Questions:
     relevant_from : float
         Test ratings from this on are relevant.
     k : int
-        Length of the lists; 0 for no lists.
+        The longest lists that are asked for; 0 for no lists.
     ratings : bool
         Whether ratings are asked for.
     catalog : Catalog or None
@@ -119,6 +119,11 @@ class Questions:
                 f"no test rating is {self.relevant_from:g} or more (the highest is {high:g}), so no list can be right; "
                 f"choose relevant_from={high:g} or lower, or another split"
             )
+
+    @property
+    def length(self) -> int:
+        """How long lists are made: no longer than the catalogue."""
+        return min(self.k, self.split.test.n_items)
 
     @cached_property
     def users(self) -> Array:
@@ -238,7 +243,7 @@ def ask(model: Recommender, questions: Questions, tick: Callable[[], None] = lam
 
 def _lists(model: Recommender, questions: Questions, tick: Callable[[], None]) -> Array:
     """Row numbers of recommended items, int32 (n, k), best first, -1 where a list ends early."""
-    items = np.full((len(questions.users), questions.k), -1, np.int32)
+    items = np.full((len(questions.users), questions.length), -1, np.int32)
     if not questions.k:
         return items
     start = 0
@@ -250,7 +255,7 @@ def _lists(model: Recommender, questions: Questions, tick: Callable[[], None]) -
         elif questions.sampled:
             found = _best_candidates(model.score(profiles, users), questions, block)
         else:
-            found = model.rank(profiles, questions.k, users, allowed=questions.split.candidates)[0]
+            found = model.rank(profiles, questions.length, users, allowed=questions.split.candidates)[0]
         items[start : start + len(block), : found.shape[1]] = found
         start += len(block)
         tick()
@@ -261,23 +266,23 @@ def _best_candidates(scores: Array, questions: Questions, users: Array) -> Array
     """The k best of each user's sampled candidates, ties by row number; scores (n, n_items) of all items."""
     from coterie.kernels.topk import top_k_row
 
-    items = np.full((len(users), questions.k), -1, np.int32)
+    items = np.full((len(users), questions.length), -1, np.int32)
     for row, user in enumerate(users):
         candidates = questions.candidates(int(user))
-        best = candidates[top_k_row(scores[row, candidates], questions.k)]
+        best = candidates[top_k_row(scores[row, candidates], questions.length)]
         items[row, : len(best)] = best
     return items
 
 
 def _lists_of_candidates(model: Recommender, questions: Questions, block: Array) -> Array:
     """As `_best_candidates`, of a model whose lists are not its best scores: it makes each user's list itself."""
-    items = np.full((len(block), questions.k), -1, np.int32)
+    items = np.full((len(block), questions.length), -1, np.int32)
     for row in range(len(block)):
         own = block[row : row + 1]
         allowed = np.zeros(questions.split.test.n_items, bool)
         allowed[questions.candidates(int(own[0]))] = True
         profiles, users = questions.asked(own)
-        found = model.rank(profiles, questions.k, users, allowed=allowed)[0]
+        found = model.rank(profiles, questions.length, users, allowed=allowed)[0]
         items[row, : found.shape[1]] = found
     return items
 
@@ -313,24 +318,34 @@ def _predictions(model: Recommender, questions: Questions) -> Predictions:
 
 
 def warm_up(model: Recommender, questions: Questions) -> None:
-    """Fit a copy on a few users, so that times do not tell which model was the first to have its kernels compiled.
+    """Fit a copy on a few users and ask it about them, so that times do not tell which model was the first to have its
+    kernels compiled.
 
     Errors are left to the real fit, which meets them again if they are the model's own.
     """
     train = questions.split.train
     ordered = np.argsort(train.user_counts, kind="stable")[np.count_nonzero(train.user_counts == 0) :]
-    few = train.users.ids[ordered[len(ordered) // 2 :][:_WARM_UP_USERS]]  # of middling activity: quick
+    # Of middling activity, which is quick; and as many as there are of few, since few rows need no kernel.
+    first = max(0, min(len(ordered) // 2, len(ordered) - _WARM_UP_USERS))
     try:
-        little = train.filter(users=few)
+        little = train.filter(users=train.users.ids[ordered[first:][:_WARM_UP_USERS]])
         copy: Recommender = dataclasses.replace(model)  # type: ignore[type-var]
         copy.fit(little, questions.catalog, watch=_Impatient() if copy.learns_in_sweeps else None)
-        everyone = np.arange(little.n_users)
-        if questions.k:
-            copy.rank(little.to_scipy(), questions.k, everyone)
-        if questions.ratings and copy.predicts_ratings:
-            copy.rate(little.to_scipy(), little.user_index[:50], little.indices[:50], everyone)
+        ask(copy, _little_questions(questions, little))
     except Exception:
         return
+
+
+def _little_questions(questions: Questions, little: Interactions) -> Questions:
+    """All that `questions` ask, in the same ways, of those few users: as strangers where the others are strangers."""
+    split = dataclasses.replace(
+        questions.split,
+        train=little,
+        test=little,  # what is right plays no part
+        given=None if questions.split.given is None else little,
+        candidates=None if questions.split.candidates is None else np.ones(little.n_items, bool),
+    )
+    return dataclasses.replace(questions, split=split, relevant_from=-math.inf)
 
 
 class _Impatient:

@@ -59,6 +59,8 @@ class Search:
         The data as the command line takes them.
     n_kept : int
         Trials that came from `storage`; this call did the others.
+    doubts : sequence of str
+        Why nothing can be concluded from the values, in sentences; empty where something can.
     """
 
     model: Recommender
@@ -76,6 +78,7 @@ class Search:
     interrupted: bool = False
     source: Sequence[str] = ("DATA",)
     n_kept: int = 0
+    doubts: Sequence[str] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -135,6 +138,7 @@ class Search:
         else:
             sentences.append(f"The best has {self.metric} {self.value:.4f}, the defaults {self.default_value:.4f}.")
             sentences.append("It was chosen by these very ratings; on others expect worse.")
+        sentences += self.doubts
         if self.n_users < _FEW_USERS:
             more = 'A random split (split="random") asks more of them, at the price of knowing the future.'
             if not self.split.timed:

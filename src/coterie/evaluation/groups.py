@@ -10,7 +10,7 @@ import numpy as np
 
 from coterie.errors import ParameterError
 from coterie.evaluation.evaluate import Answers, Questions
-from coterie.evaluation.metrics import Measure, PerUser
+from coterie.evaluation.metrics import Measure, PerUser, Ranking
 from coterie.evaluation.significance import bootstrap, interval
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -49,7 +49,7 @@ class GroupEstimate:
         Users of the group who have a value.
     value : float
     low, high : float or None
-        95 % bootstrap interval over users; None for a single user.
+        95 % bootstrap interval over users; None for a single user and for metrics of the whole catalogue.
     """
 
     group: str
@@ -92,16 +92,21 @@ def user_groups(questions: Questions, by: str = "activity") -> Groups:
 def by_group(measure: Measure, answers: Answers, groups: Groups, random_state: int = 0) -> list[GroupEstimate]:
     """The measure of each group of users, with an interval; groups without a value are left out.
 
-    Raises
-    ------
-    ParameterError
-        The metric belongs to the whole catalogue.
+    A metric of the whole catalogue is that of the group's lists alone, without an interval. It depends on how many
+    lists there are: compare models within a group, and not groups.
     """
     asked = answers.predictions if measure.metric.kind == "rating" else answers.ranking
     if asked is None:
         return []
     if asked.users is None:
         raise ParameterError("these answers do not say which users they are of; get them from evaluation.answer")
+    if isinstance(asked, Ranking) and measure.metric.kind == "catalogue":
+        parts = [asked.within(np.flatnonzero(groups.members == place)) for place in range(len(groups.labels))]
+        return [
+            GroupEstimate(label, len(part.items), value)
+            for label, part in zip(groups.labels, parts, strict=True)
+            if len(part.items) and not math.isnan(value := measure.value(part))
+        ]
     values, weights = measure.per_user(asked)
     found = []
     for place, label in enumerate(groups.labels):

@@ -19,6 +19,8 @@ from coterie.evaluation.splits import Split
 from coterie.evaluation.tuning import Tuned
 
 _COSTS = ("fit_seconds", "recommend_seconds", "predict_seconds", "peak_bytes", "model_bytes")
+#: By what users are grouped by, group and model.
+Grouped = Mapping[str, Mapping[str, Mapping[str, Estimate]]]
 # Between the options of a label, and not inside the brackets of one.
 _BETWEEN = re.compile(r", (?![^(\[{]*[)\]}])")
 _DIFFERENCE = ("difference", "difference_low", "difference_high", "p_value", "p_uncorrected")
@@ -88,9 +90,8 @@ class Leaderboard:
         Test ratings from this on counted as relevant.
     findings : sequence of Finding
         What a reader must know before believing the figures, errors first.
-    groups : mapping of str to mapping of str to mapping of str to Estimate
-        The first metric by what users are grouped by (`user_groups`), group and model; empty for a metric of the whole
-        catalogue.
+    groups_by_metric : mapping of str to mapping of str to mapping of str to mapping of str to Estimate
+        Each metric by what users are grouped by (`user_groups`), group and model (`estimates_within`).
     profile_popularity : float or None
         How popular the items are that the judged users have rated themselves, to hold `Row.popularity` against: the
         mean over their profiles.
@@ -106,7 +107,7 @@ class Leaderboard:
     n_users: int
     relevant_from: float
     findings: Sequence[Finding] = ()
-    groups: Mapping[str, Mapping[str, Mapping[str, Estimate]]] = field(default_factory=dict, repr=False)
+    groups_by_metric: Mapping[str, Grouped] = field(default_factory=dict, repr=False)
     profile_popularity: float | None = None
     budget: float | None = None
     unfinished: Sequence[str] = ()
@@ -131,6 +132,11 @@ class Leaderboard:
     def primary(self) -> Measure:
         """The measure that decides the order."""
         return self.measures[0]
+
+    @property
+    def groups(self) -> Grouped:
+        """The first metric by what users are grouped by, group and model."""
+        return self.groups_by_metric.get(self.primary.name, {})
 
     @property
     def leader(self) -> Row | None:
@@ -255,10 +261,8 @@ class Leaderboard:
                 for m in self.measures
             ],
             "rows": [self._row_as_dict(row) for row in self.rows],
-            "groups": {
-                by: {group: {model: dataclasses.asdict(e) for model, e in of.items()} for group, of in groups.items()}
-                for by, groups in self.groups.items()
-            },
+            "groups": _grouped_as_dict(self.groups),
+            "groups_by_metric": {name: _grouped_as_dict(found) for name, found in self.groups_by_metric.items()},
             "words": self.words(),
             "findings": [dataclasses.asdict(finding) for finding in self.findings],
             "unfinished": list(self.unfinished),
@@ -299,6 +303,13 @@ class Leaderboard:
     def _repr_html_(self) -> str:
         """The same for a notebook."""
         return f'<pre style="overflow-x:auto">{escape(str(self))}</pre>'
+
+
+def _grouped_as_dict(found: Grouped) -> dict[str, Any]:
+    return {
+        by: {group: {model: dataclasses.asdict(e) for model, e in of.items()} for group, of in groups.items()}
+        for by, groups in found.items()
+    }
 
 
 def _described(split: Split) -> dict[str, Any]:

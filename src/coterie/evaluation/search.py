@@ -16,11 +16,15 @@ from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
 from coterie.data.progress import Advance, quiet
 from coterie.data.progress import progress as progress_bar
+from coterie.data.wording import counted
 from coterie.errors import CapabilityError, DataError, ParameterError, SearchError
+from coterie.evaluation.arguments import check_number, check_whole, parts_of
 from coterie.evaluation.evaluate import Questions, relevance_threshold
 from coterie.evaluation.found import Search
-from coterie.evaluation.linter import check_validation
+from coterie.evaluation.linter import NOTHING, check_conclusions, check_validation
+from coterie.evaluation.linter.conclusions import OPEN
 from coterie.evaluation.metrics import Measure, parse
+from coterie.evaluation.metrics.ranking import METRICS as RANKING
 from coterie.evaluation.space import Space
 from coterie.evaluation.splits import Split
 from coterie.evaluation.splits import split as make_split
@@ -128,10 +132,14 @@ def tune(
     on. Ctrl-C keeps what is done by then, and cuts the trial that runs.
     """
     started = time.perf_counter()
-    x, known = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
+    x, known = parts_of(data)
+    check_whole("k", k, 1)
+    check_whole("random_state", random_state, 0)
+    if relevant_from is not None:
+        check_number("relevant_from", relevant_from, " or None")
     seconds = None if budget is None else parse_duration(budget)
-    if n_trials is not None and n_trials < 1:
-        raise ParameterError(f"n_trials must be at least 1, not {n_trials!r}")
+    if n_trials is not None:
+        check_whole("n_trials", n_trials, 1, " or None")
     measure = parse(metric, k)
     space = Space.of(model, fixed, "ratings" if measure.metric.kind == "rating" else "lists")
     _check_answers(space.model, measure)
@@ -164,7 +172,17 @@ def tune(
         interrupted,
         (data.report.source or "DATA",) if isinstance(data, Dataset) else ("DATA",),
         n_kept,
+        _doubts(questions, measure, hunt.value_of(best)),
     )
+
+
+def _doubts(questions: Questions, measure: Measure, best: float) -> list[str]:
+    """What a comparison would say of a split from which nothing can be concluded."""
+    doubts = [f.message for f in check_conclusions([questions], measure, {}) if f.check == NOTHING]
+    if not doubts and measure.metric in RANKING and best == 0:
+        n = counted(questions.relevant.nnz, "relevant validation rating")
+        doubts = [f"{OPEN}: not one of {n} is in any list of any trial. Judge on more data, or by longer lists."]
+    return [text.replace("which model is better", "which options are better") for text in doubts]
 
 
 def _questions(
@@ -176,6 +194,8 @@ def _questions(
     random_state: int,
 ) -> Questions:
     """What the models of a search are asked: of ratings carved from `x`, and of nothing else."""
+    if not (split is None or isinstance(split, (Split, str))):
+        raise ParameterError(f"split must be a Split, a name such as 'time' or None, not {split!r}")
     parts = split if isinstance(split, Split) else make_split(x, split, random_state)
     if unsound := check_validation(x, parts):
         raise DataError(" ".join(finding.message for finding in unsound))

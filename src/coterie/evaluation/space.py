@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from coterie.errors import ParameterError
+from coterie.evaluation.arguments import unfitted
 from coterie.models.base import Recommender
 from coterie.models.parameters import Parameter
-from coterie.models.registry import model_class
 
 if TYPE_CHECKING:
     import optuna
@@ -51,7 +51,7 @@ class Space:
         cls, model: str | Recommender, fixed: Mapping[str, Any] = {}, about: Literal["ratings", "lists"] = "lists"
     ) -> Space:
         """The space of a registered model or of an instance, whose settings that are not as by default are fixed."""
-        plain = model_class(model)() if isinstance(model, str) else model
+        plain = unfitted(model)
         known = plain.parameters()
         settled = {name: getattr(plain, name) for name, p in known.items() if getattr(plain, name) != p.default}
         settled |= fixed

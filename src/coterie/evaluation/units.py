@@ -17,7 +17,10 @@ def parse_duration(text: str | float, name: str = "budget") -> float:
         found = _DURATION.fullmatch(text.strip())
         seconds = float(found[1]) * _UNITS[found[2].lower()] if found else math.nan
     else:
-        seconds = float(text)
+        try:
+            seconds = float(text)
+        except TypeError:
+            seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
         raise ParameterError(f"{name} must be a time such as 90s, 10m or 1h, not {text!r}")
     return seconds

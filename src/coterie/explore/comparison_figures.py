@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ _SHORTEST = 1e-3  # seconds; what is quicker is drawn there
 _MANY = 10  # models from which on pictures are packed closer
 _WIDE = 9.0  # inches, of a picture with several panels
 _LINE = 30  # characters of a model's options in a line of its label
+_ROW = 0.26  # inches, of a row where panels stand side by side
+_LINE_HEIGHT = 0.17  # inches, of each further line of a label
 _MEANINGS = ((BLUE, "leads"), (SKY, "within noise of it"), (QUIET, "behind it"))
 
 
@@ -46,11 +49,10 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
     """
     measure, judged = _judged(board, metric)
     labels = [_label(board, row) for row, _ in judged]
-    lines = max(label.count("\n") for label in labels)
     each = 0.4 if len(judged) <= _MANY else 0.3
-    figure = new_figure(height=1.75 + (each + 0.15 * lines) * len(judged))
+    places, room = _rows(labels, each)
+    figure = new_figure(height=1.75 + each * room)
     axes = new_axes(figure, grid="x")
-    places = np.arange(len(judged))[::-1]
     larger = measure.metric.larger_is_better
     for place, (_, estimate) in zip(places, judged, strict=True):
         _bar(axes, place, estimate, measure, _colour(estimate))
@@ -58,7 +60,7 @@ def leaderboard_bars(board: Leaderboard, metric: str | None = None) -> Figure:
         _beside(axes, end, place, f"{estimate.value:.3f}")
     axes.set_yticks(places, labels)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-0.7, len(judged) - 0.3)
+    axes.set_ylim(-0.7, room - 0.3)
     axes.margins(x=0.16)
     if larger:
         axes.set_xlim(left=0)
@@ -82,7 +84,7 @@ def accuracy_against_time(board: Leaderboard, metric: str | None = None) -> Figu
     answering = [row.predict_seconds if rates else row.recommend_seconds for row, _ in judged]
     seconds = np.array([(row.fit_seconds or 0) + (a or 0) for (row, _), a in zip(judged, answering, strict=True)])
     seconds = np.maximum(seconds, _SHORTEST)
-    figure, axes = _points(measure, judged, seconds)
+    figure, axes = _points(board, measure, judged, seconds)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(numticks=8))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -109,7 +111,7 @@ def accuracy_against_popularity(board: Leaderboard, metric: str | None = None) -
     if not judged:
         raise DataError("no model of this leaderboard recommended anything, so nobody knows how popular that is")
     shares = np.array([100 * (row.popularity or 0.0) for row, _ in judged])
-    figure, axes = _points(measure, judged, shares)
+    figure, axes = _points(board, measure, judged, shares)
     own = board.profile_popularity
     if own is not None:
         axes.axvline(100 * own, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
@@ -124,23 +126,24 @@ def accuracy_against_popularity(board: Leaderboard, metric: str | None = None) -
     return figure
 
 
-def group_bars(board: Leaderboard, by: str = "activity") -> Figure:
-    """The first metric for each group of users, a panel a group, models in the order of the leaderboard.
+def group_bars(board: Leaderboard, by: str = "activity", metric: str | None = None) -> Figure:
+    """A metric (default: the first) for each group of users, a panel a group, models in the order of the leaderboard.
 
     Parameters
     ----------
     by : str
         What users are grouped by; one of those that the leaderboard has.
     """
-    if not board.groups.get(by):
-        there = ", ".join(name for name, groups in board.groups.items() if groups) or "none"
+    measure = _measure(board, metric)
+    grouped = board.groups_by_metric.get(measure.name, {})
+    if not grouped.get(by):
+        there = ", ".join(name for name, groups in grouped.items() if groups) or "none"
         raise DataError(f"this leaderboard has no groups by {by!r}; it has {there}")
-    groups, measure = board.groups[by], board.primary
+    groups = grouped[by]
     rows = [row for row in board.rows if any(row.model in of_models for of_models in groups.values())]
     labels = [_label(board, row) for row in rows]
-    lines = sum(1 + label.count("\n") for label in labels)
-    figure = new_figure(height=1.75 + 0.17 * lines + 0.09 * len(rows), width=_WIDE)
-    places = np.arange(len(rows))[::-1]
+    places, room = _rows(labels, _ROW)
+    figure = new_figure(height=1.75 + _ROW * room, width=_WIDE)
     panels: list[Axes] = []
     for at, (group, of_models) in enumerate(groups.items()):
         axes = new_axes(figure, 1, len(groups), at + 1, grid="x")
@@ -150,7 +153,7 @@ def group_bars(board: Leaderboard, by: str = "activity") -> Figure:
         axes.set_title(plain(group), fontsize=TEXT, color=INK, loc="left")
         axes.set_yticks(places, labels if at == 0 else [""] * len(rows))
         axes.tick_params(axis="y", length=0)
-        axes.set_ylim(-0.7, len(rows) - 0.3)
+        axes.set_ylim(-0.7, room - 0.3)
         panels.append(axes)
     _same_scale(panels, from_zero=measure.metric.larger_is_better)
     label_axes(panels[len(panels) // 2], _axis_title(measure), "")
@@ -161,13 +164,24 @@ def group_bars(board: Leaderboard, by: str = "activity") -> Figure:
     }
     leaders = {next(label for label, e in of.items() if e.difference is None) for of in groups.values()}
     note = "the same model leads in every group" if len(leaders) == 1 else "not the same model leads in every group"
-    headline(figure, says.get(by, f"By {by}"), f"{note}; lines are 95 % intervals over users")
+    if any(estimate.low is not None for of_models in groups.values() for estimate in of_models.values()):
+        note += "; lines are 95 % intervals over users"
+    headline(figure, says.get(by, f"By {by}"), note)
     return figure
 
 
-def _points(measure: Measure, judged: list[tuple[Row, Estimate]], x: Array) -> tuple[Figure, Axes]:
+def _rows(labels: list[str], each: float) -> tuple[Array, float]:
+    """Where rows of a picture stand, float (n,), the first on top and the last at 0, and the room that all of them take
+    where a row with a label of one line takes 1, which is `each` inches."""
+    room = np.array([1 + _LINE_HEIGHT / each * label.count("\n") for label in labels])
+    return room.sum() - 0.5 - (np.cumsum(room) - room / 2), float(room.sum())
+
+
+def _points(board: Leaderboard, measure: Measure, judged: list[tuple[Row, Estimate]], x: Array) -> tuple[Figure, Axes]:
     """A picture with a dot and an interval for each model, its names still to come."""
-    figure = new_figure(height=4.4 if len(judged) <= _MANY else 5.6)
+    further = sum(_name(board, row).count("\n") for row, _ in judged)  # lines of names, which need room
+    height = (4.4 if len(judged) <= _MANY else 5.6) + min(_LINE_HEIGHT * further, 2.0)
+    figure = new_figure(height=height)
     axes = new_axes(figure, grid="both")
     for place, (at, (_, estimate)) in enumerate(zip(x, judged, strict=True)):
         look: dict[str, Any] = {"color": _colour(estimate), "zorder": 3 - place / len(judged)}  # the best on top
@@ -198,12 +212,18 @@ def _same_scale(panels: list[Axes], from_zero: bool) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(4))
 
 
-def _judged(board: Leaderboard, metric: str | None) -> tuple[Measure, list[tuple[Row, Estimate]]]:
-    """The measure, and the rows that have it, best first."""
+def _measure(board: Leaderboard, metric: str | None) -> Measure:
+    """The measure of that name, or the first."""
     measure = next((m for m in board.measures if metric in (None, m.name)), None)
     if measure is None:
         there = ", ".join(m.name for m in board.measures)
         raise ParameterError(f"the leaderboard has no metric {metric!r}; it has {there}")
+    return measure
+
+
+def _judged(board: Leaderboard, metric: str | None) -> tuple[Measure, list[tuple[Row, Estimate]]]:
+    """The measure, and the rows that have it, best first."""
+    measure = _measure(board, metric)
     found = [(row, estimate) for row in board.rows if (estimate := row.estimates.get(measure.name)) is not None]
     if not found:
         raise DataError(f"no model of this leaderboard has {measure.name}, so there is nothing to draw")
@@ -239,9 +259,10 @@ def _label(board: Leaderboard, row: Row) -> str:
 
 
 def _name(board: Leaderboard, row: Row) -> str:
-    """The model's short name; where that has options, they go on lines of their own."""
-    name, bracket, options = board.short_name(row).partition("(")
-    return "\n".join([name, *textwrap.wrap(bracket + options, _LINE)])
+    """The model's short name; where that has options, each goes on a line of its own."""
+    name, bracket, _ = board.short_name(row).partition("(")
+    options = replace(row, tuned=()).options if bracket else []  # those that tell it from others of that name
+    return "\n".join([name, *(line for option in options for line in textwrap.wrap(option, _LINE))])
 
 
 def _beside(axes: Axes, x: float, y: float, text: str) -> None:

@@ -70,7 +70,28 @@ def _pictures(board: Leaderboard, all_of_them: bool) -> Html | None:
         figures.append(picture(accuracy_against_popularity(board)))
     panels = [picture(group_bars(board, by), "panel") for by, of in board.groups.items() if of and all_of_them]
     heading = tag("h2", "Is it the same for everybody?") if panels else None
-    return join(tag("div", *figures, class_="pictures"), heading, *panels)
+    return join(tag("div", *figures, class_="pictures"), heading, *panels, *(_other_groups(board) if panels else ()))
+
+
+def _other_groups(board: Leaderboard) -> list[Html]:
+    """The further metrics by group of users, a table for each way of grouping."""
+    made = []
+    for by, groups in board.groups.items():
+        others = [(m.name, of) for m in board.measures[1:] if (of := board.groups_by_metric.get(m.name, {}).get(by))]
+        rows = [
+            (row.model, name.replace("@", " @"), *(_value(of.get(group, {}).get(row.model)) for group in groups))
+            for row in board.rows
+            for name, of in others
+            if any(row.model in of_models for of_models in of.values())
+        ]
+        if rows:
+            caption = f"The other metrics by {by}, each group of users by itself"
+            made.append(table(caption, ["model", "metric", *groups], rows, range(2, 2 + len(groups))))
+    return made
+
+
+def _value(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else f"{estimate.value:.4f}"
 
 
 # ---- the table ---------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
 
-from coterie.explore.style import INK, PAPER, QUIET, TEXT, plain
+from coterie.explore.style import INK, MUTED, PAPER, TEXT, plain
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
@@ -33,7 +33,7 @@ def name_points(
     halo: bool = False,
 ) -> list[int]:
     """A name beside each point, as near as may be: on no other name and no point, and where there is room on none of
-    the `lines` either. A name that stands far off gets a thin line to its point.
+    the `lines` either. A name that stands far off, or near another point, gets a thin line to its point.
 
     Parameters
     ----------
@@ -76,13 +76,22 @@ def name_points(
         taken.append(box)
         named.append(number)
         look: dict[str, Any] = {"fontsize": size, "color": INK, "va": "center", "ha": _SIDES[side]}
-        if abs(dy) > half + apart:
-            look["arrowprops"] = {"arrowstyle": "-", "color": QUIET, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
+        away = _distances(box, dots)
+        if abs(dy) > half + apart or (away <= away[number]).sum() > 1:  # far off, or another point is as near
+            look["arrowprops"] = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
         if halo:
             look["bbox"] = {"boxstyle": "square,pad=0.05", "facecolor": PAPER, "alpha": 0.75, "linewidth": 0}
         text = axes.annotate(plain(name), at, xytext=(side * apart, dy), textcoords="offset points", **look)
         text.set_in_layout(False)  # or the picture would be laid out anew
     return named
+
+
+def _distances(box: Box, dots: Array) -> Array:
+    """From a box to each dot, in points."""
+    (px, py), (left, bottom, right, top) = dots.T, box
+    across = np.maximum(0, np.maximum(left - px, px - right))
+    found: Array = np.hypot(across, np.maximum(0, np.maximum(bottom - py, py - top)))
+    return found
 
 
 def _width(text: str, size: float) -> float:

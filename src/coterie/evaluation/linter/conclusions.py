@@ -14,7 +14,8 @@ from coterie.evaluation.metrics.ranking import METRICS as RANKING
 
 #: The check whose findings mean that there is no verdict.
 NOTHING = "nothing can be concluded"
-_OPEN = "Nothing can be concluded about which model is better"
+#: How these findings begin.
+OPEN = "Nothing can be concluded about which model is better"
 
 
 def check_conclusions(
@@ -40,7 +41,7 @@ def _one_person(questions: Sequence[Questions], first: Measure) -> Iterator[Find
     judged = [np.flatnonzero(q.split.test.user_counts) if rates else q.users for q in questions]
     if len(np.unique(np.concatenate(judged))) == 1:
         what = "all test ratings are those of one user" if rates else "the lists of one user alone are judged"
-        yield Finding(NOTHING, "error", f"{_OPEN}: {what}, and another may turn the order. Judge on more users.", 1)
+        yield Finding(NOTHING, "error", f"{OPEN}: {what}, and another may turn the order. Judge on more users.", 1)
 
 
 def _all_equal(questions: Sequence[Questions], first: Measure) -> Iterator[Finding]:
@@ -81,4 +82,4 @@ def _no_hits(
         remedy = "Judge on more data, or by longer lists."
     else:
         return
-    yield Finding(NOTHING, "error", f"{_OPEN}: {why}. {remedy}", n_asked)
+    yield Finding(NOTHING, "error", f"{OPEN}: {why}. {remedy}", n_asked)

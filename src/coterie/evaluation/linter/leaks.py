@@ -49,7 +49,8 @@ def shared_ratings(split: Split) -> Iterator[Finding]:
                 "error",
                 f"{counted(n, 'test rating')} {chosen(n, 'is', 'are')} also {chosen(n, 'a ', '')}{name} "
                 f"{chosen(n, 'rating', 'ratings')}, the first of {pair_in_words(split.test, both[0])}{again}. Models "
-                'are asked what they were told. Remove them from one part, or use Split.of_parts(overlap="drop").',
+                f"are asked what they were told. Remove {chosen(n, 'it', 'them')} from one part; of parts that were "
+                f'loaded on their own, overlap="drop" leaves {chosen(n, "it", "them")} out of the test.',
                 n,
             )
 

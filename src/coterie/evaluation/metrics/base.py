@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -52,6 +52,20 @@ class Ranking:
         """From lists (int (n, K), -1 for nothing) and relevance (bool (n, n_items)): for small and hand-made cases."""
         hits = np.take_along_axis(relevant, np.maximum(items, 0), axis=1) & (items >= 0)
         return cls(items, hits, relevant.sum(axis=1), n_items)
+
+    def within(self, users: Array) -> Ranking:
+        """The lists of some users, by row number, alone."""
+        if self.users is None:
+            raise ParameterError("these lists do not say whose they are; get them from evaluation.answer")
+        kept = np.isin(self.users, users)
+        return replace(
+            self,
+            items=self.items[kept],
+            hits=self.hits[kept],
+            n_relevant=self.n_relevant[kept],
+            users=self.users[kept],
+            pair_shares=None if self.pair_shares is None else self.pair_shares[kept],
+        )
 
     def known(self) -> tuple[Array, Context]:
         """The users and the context; an error where there are none."""

@@ -13,9 +13,11 @@ from coterie.errors import DataError, ParameterError
 if TYPE_CHECKING:
     from coterie.models.base import Recommender
 
-#: How ours must stand to the published figure. "equal": no further away than the tolerance. "at most" and "at least":
-#: a worse figure no further away than that, and any better one.
+#: How ours stands to the published figure where it is further away than the tolerance. "equal": out of it on either
+#: side. "at most" and "at least": worse above it, or below, and better on the other side.
 Direction = Literal["equal", "at most", "at least"]
+#: "within" the tolerance; outside it "better", which is no failure and yet not the same method's number, or "worse".
+Verdict = Literal["within", "better", "worse"]
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,24 @@ class Result:
     note: str = ""
 
     @property
-    def within(self) -> bool | None:
-        """Whether ours is in tolerance; None where there is nothing to compare."""
+    def verdict(self) -> Verdict | None:
+        """How ours stands to theirs; None where there is nothing to compare."""
         if self.ours is None or self.published is None or self.tolerance is None:
             return None
         above = round(self.ours - self.published, 12)  # .3925 is no more than .0015 above .391
-        too_low = above < -self.tolerance and self.direction in ("equal", "at least")
-        too_high = above > self.tolerance and self.direction in ("equal", "at most")
-        return not (too_low or too_high)
+        if abs(above) <= self.tolerance:
+            return "within"
+        is_better = {"equal": False, "at most": above < 0, "at least": above > 0}[self.direction]
+        return "better" if is_better else "worse"
+
+    @property
+    def within(self) -> bool | None:
+        """Whether ours is in tolerance; None where there is nothing to compare."""
+        return None if self.verdict is None else self.verdict == "within"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
-        return {**vars(self), "within": self.within}
+        return {**vars(self), "within": self.within, "verdict": self.verdict}
 
 
 @dataclass(frozen=True)

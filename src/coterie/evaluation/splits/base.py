@@ -122,18 +122,28 @@ class Split:
         given: Interactions | None = None,
         timed: bool = False,
         candidates: Array | None = None,
+        *,
+        leaky: bool = False,
     ) -> Split:
         """A split from its parts: checked, and without test users of whom nothing is known (they are counted).
 
         Items that nobody rated in training stay in the test, and are counted too.
 
+        Parameters
+        ----------
+        train, test, description, dropped, given, timed, candidates
+            The attributes.
+        leaky : bool
+            Let test ratings be training or given ratings too; the linter says so, and `compare` refuses such a split
+            unless leaks are allowed there.
+
         Raises
         ------
         DataError
-            The parts have different ids, share a (user, item) pair, or one of them is empty; or somebody in `given`
-            has training ratings; or a test rating is of an item that is no candidate.
+            The parts have different ids, share a (user, item) pair (unless `leaky`), or one of them is empty; or
+            somebody in `given` has training ratings; or a test rating is of an item that is no candidate.
         """
-        _check_parts(train, test, given)
+        _check_parts(train, test, given, leaky)
         profiles = train if given is None else given
         stranger = (profiles.user_counts == 0) & (test.user_counts > 0)
         n_ratings = test.nnz
@@ -167,7 +177,7 @@ class Split:
         cls,
         train: Interactions,
         test: Interactions,
-        overlap: Literal["error", "drop"] = "error",
+        overlap: Literal["error", "drop", "keep"] = "error",
         description: str = "training and test ratings as supplied",
         timed: bool = False,
     ) -> Split:
@@ -177,9 +187,9 @@ class Split:
 
         Parameters
         ----------
-        overlap : {"error", "drop"}
-            What becomes of a (user, item) pair that both parts have: the split is refused, or the pair is left out of
-            the test and counted.
+        overlap : {"error", "drop", "keep"}
+            What becomes of a (user, item) pair that both parts have: the split is refused; the pair is left out of the
+            test and counted; or it stays, as with `leaky` in `of`.
         timed : bool
             Whether all test ratings are meant to be later than all training ratings; the linter then looks.
 
@@ -188,8 +198,8 @@ class Split:
         DataError
             As `of`; and where ids are text in one part and integers in the other.
         """
-        if overlap not in ("error", "drop"):
-            raise ParameterError(f"overlap must be 'error' or 'drop', not {overlap!r}")
+        if overlap not in ("error", "drop", "keep"):
+            raise ParameterError(f"overlap must be 'error', 'drop' or 'keep', not {overlap!r}")
         users, rows = train.users.grown(test.users)
         items, columns = train.items.grown(test.items)
         ends = np.full(len(users) - train.n_users, train.nnz)
@@ -201,7 +211,7 @@ class Split:
             keep[shared_pairs(train, test)] = False
             counted = test.nnz - int(keep.sum())
             test = test.select(keep, keep_vocabularies=True)
-        return cls.of(train, test, description, {OVERLAP_LEFT_OUT: counted}, timed=timed)
+        return cls.of(train, test, description, {OVERLAP_LEFT_OUT: counted}, timed=timed, leaky=overlap == "keep")
 
     @property
     def n_test_users(self) -> int:
@@ -258,7 +268,7 @@ def pair_in_words(x: Interactions, at: int) -> str:
     return f"user {user!r} and item {item!r}"
 
 
-def _check_parts(train: Interactions, test: Interactions, given: Interactions | None) -> None:
+def _check_parts(train: Interactions, test: Interactions, given: Interactions | None, leaky: bool) -> None:
     for part, name in ((test, "test"), *([] if given is None else [(given, "given")])):
         if train.users != part.users or train.items != part.items:
             raise DataError(
@@ -266,13 +276,14 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
                 f"users, {part.n_items:,} items) have different ids; cut both from one Interactions with "
                 "select(keep, keep_vocabularies=True), or let Split.of_parts make their ids one"
             )
-    for part, name in ((train, "training"), *([] if given is None else [(given, "given")])):
+    for part, name in () if leaky else ((train, "training"), *([] if given is None else [(given, "given")])):
         both = shared_pairs(part, test)
         if len(both):
             are, them = (f"is also a {name} rating", "it") if len(both) == 1 else (f"are also {name} ratings", "them")
             raise DataError(
                 f"{in_words(len(both), 'test ratings')} {are}, the first of {pair_in_words(test, both[0])}; "
-                f"remove {them} from one part"
+                f'remove {them} from one part; of parts that were loaded on their own, overlap="drop" leaves {them} '
+                "out of the test"
             )
     if given is not None and (known := np.flatnonzero((given.user_counts > 0) & (train.user_counts > 0))).size:
         raise DataError(

@@ -12,7 +12,7 @@ from coterie.evaluation.splits.base import Split
 def load_split(
     train: Any,
     test: Any,
-    overlap: Literal["error", "drop"] = "error",
+    overlap: Literal["error", "drop", "keep"] = "error",
     timed: bool = False,
     **reading: Any,
 ) -> tuple[Dataset, Split]:

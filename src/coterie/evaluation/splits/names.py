@@ -58,9 +58,10 @@ def split(x: Interactions, how: str | None = None, random_state: int = 0) -> Spl
     """
     if how is None:
         how = "random" if x.timestamps is None else "time"
-    if _FOLDS.fullmatch(how):
+    if folds := _FOLDS.fullmatch(how):
         raise ParameterError(
-            f"{how!r} stands for several splits and one is wanted; evaluation.splits.splits makes them all"
+            f"{how!r} stands for several splits, and one is wanted here; random:{1 / max(int(folds[1]), 2):.2g} "
+            "holds out as much as one of them"
         )
     if leave := _LEAVE.fullmatch(how):
         return leave_k_out(x, int(leave[2]), "latest" if leave[1] else "random", random_state)
