@@ -52,20 +52,24 @@ def _dense(matrix: Any) -> Array:
 
 
 def worth(features: Any, genres: Any) -> float:
-    r"""What a similarity by genres is worth in similarities by features: the factor that makes it the best guess.
+    r"""What a similarity by genres is worth in similarities by features: what two items of the same genres have of them.
 
-    .. math:: c = \arg\min_c \sum_{i \ne j} (\hat t_i \cdot \hat t_j - c \, \hat g_i \cdot \hat g_j)^2
-              = \frac{\|T^\top G\|^2 - \sum_i \|\hat t_i\|^2 \|\hat g_i\|^2}{\|G^\top G\|^2 - \sum_i \|\hat g_i\|^4}
+    .. math:: c = \frac{1}{|P|} \sum_{(i, j) \in P} \hat t_i \cdot \hat t_j, \qquad
+              P = \{(i, j) : i \ne j, \hat g_i = \hat g_j\}
 
     over the pairs of items that have both, held within [0, 1]; 1 where there are no such pairs.
     """
+    import scipy.sparse as sp
+
     both = np.flatnonzero(known_rows(features) & known_rows(genres))
-    t, g = features[both], _dense(genres[both]).astype(np.float64)
-    squared = t * t if isinstance(t, np.ndarray) else t.multiply(t)
-    t_squares, g_squares = np.asarray(squared.sum(axis=1, dtype=np.float64)).ravel(), (g * g).sum(axis=1)
-    above = float(np.square(t.T @ g).sum() - t_squares @ g_squares)
-    below = float(np.square(g.T @ g).sum() - g_squares @ g_squares)
-    return float(np.clip(above / below, 0, 1)) if below > 1e-9 * len(both) else 1.0
+    if not len(both):
+        return 1.0
+    t = sp.csr_matrix(features[both], dtype=np.float64)
+    _, kinds = np.unique(np.round(_dense(genres[both]), 5), axis=0, return_inverse=True)
+    alike = sp.csr_matrix((np.ones(len(both)), (kinds.ravel(), np.arange(len(both)))))
+    sums, sizes = alike @ t, np.bincount(kinds.ravel())
+    pairs = float(sizes @ (sizes - 1))
+    return float(np.clip((sums.power(2).sum() - t.power(2).sum()) / pairs, 0, 1)) if pairs else 1.0
 
 
 def nearest(features: Any, fallback: Any, k: int) -> tuple[Array, Array]:

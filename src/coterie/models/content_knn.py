@@ -141,11 +141,13 @@ class TagKNN(ContentKNN):
     **Without tags.** Where one of two items has no features, their genres are compared instead, and count
 
     .. math:: w_{ij} = c \, \hat g_i \cdot \hat g_j, \qquad
-              c = \arg\min_c \sum_{i \ne j} (\hat t_i \cdot \hat t_j - c \, \hat g_i \cdot \hat g_j)^2
+              c = \frac{1}{|P|} \sum_{(i, j) \in P} \hat t_i \cdot \hat t_j, \qquad
+              P = \{(i, j) : i \ne j, \hat g_i = \hat g_j\}
 
-    where :math:`\hat g_i` are an item's genres by rarity, at length 1, and the sum is over the pairs that have
-    both: c is what a likeness by genres is worth in likeness by tags, on average, so that the two can stand in one
-    list. It is held within [0, 1], and 1 where no pair has both. `explain` says which of the two it was. An item
+    where :math:`\hat g_i` are an item's genres by rarity, at length 1: c is how alike by tags two items of the very same
+    genres are on average, of those that have both. So the two can stand in one list, and a likeness by genres counts no
+    more than such pairs, while those that are known to be nearer come before it. It is held within [0, 1], and 1 where
+    no pair has both. `explain` says which of the two it was. An item
     that has neither is near to nothing: it has no score and is not recommended, and its rating is what the
     `BiasBaseline` predicts.
 
