@@ -58,8 +58,8 @@ def slow_similarities(model: ContentKNN) -> np.ndarray:
     t, g = rows(source, model.shrinkage, **asked), rows("genres", 0.0)
     n, has, genre = len(t), t.any(axis=1), g.any(axis=1)
     both = [(i, j) for i in range(n) for j in range(n) if i != j and (has & genre)[i] and (has & genre)[j]]
-    same = [t[i] @ t[j] for i, j in both if GENRES[i] == GENRES[j]]
-    c = float(np.clip(np.mean(same), 0, 1))
+    same = {i: [t[i] @ t[j] for k, j in both if k == i and GENRES[i] == GENRES[j]] for i in range(n)}
+    c = float(np.clip(np.mean([np.mean(own) for own in same.values() if own] or [1]), 0, 1))
     out = np.zeros((n, n))
     for i in range(n):
         for j in range(n):

@@ -52,12 +52,14 @@ def _dense(matrix: Any) -> Array:
 
 
 def worth(features: Any, genres: Any) -> float:
-    r"""What a similarity by genres is worth in similarities by features: what two items of the same genres have of them.
+    r"""What a similarity by genres is worth in similarities by features: what items of the same genres have of them.
 
-    .. math:: c = \frac{1}{|P|} \sum_{(i, j) \in P} \hat t_i \cdot \hat t_j, \qquad
-              P = \{(i, j) : i \ne j, \hat g_i = \hat g_j\}
+    .. math:: c = \frac{1}{|P|} \sum_{i \in P} \frac{1}{|P_i|} \sum_{j \in P_i} \hat t_i \cdot \hat t_j, \qquad
+              P_i = \{j \ne i : \hat g_j = \hat g_i\}
 
-    over the pairs of items that have both, held within [0, 1]; 1 where there are no such pairs.
+    the mean over the other items of the same genres, averaged over the items P that have such others, so that a genre
+    of many items does not count by all their pairs. Only items that have both are looked at. It is held within [0, 1],
+    and 1 where there are no such pairs.
     """
     import scipy.sparse as sp
 
@@ -67,9 +69,10 @@ def worth(features: Any, genres: Any) -> float:
     t = sp.csr_matrix(features[both], dtype=np.float64)
     _, kinds = np.unique(np.round(_dense(genres[both]), 5), axis=0, return_inverse=True)
     alike = sp.csr_matrix((np.ones(len(both)), (kinds.ravel(), np.arange(len(both)))))
-    sums, sizes = alike @ t, np.bincount(kinds.ravel())
-    pairs = float(sizes @ (sizes - 1))
-    return float(np.clip((sums.power(2).sum() - t.power(2).sum()) / pairs, 0, 1)) if pairs else 1.0
+    sizes = np.bincount(kinds.ravel())
+    own = np.asarray(alike @ t.power(2).sum(axis=1)).ravel()
+    means = (np.asarray((alike @ t).power(2).sum(axis=1)).ravel() - own)[sizes > 1] / (sizes[sizes > 1] - 1)
+    return float(np.clip(means.sum() / sizes[sizes > 1].sum(), 0, 1)) if len(means) else 1.0
 
 
 def nearest(features: Any, fallback: Any, k: int) -> tuple[Array, Array]:

@@ -141,12 +141,14 @@ class TagKNN(ContentKNN):
     **Without tags.** Where one of two items has no features, their genres are compared instead, and count
 
     .. math:: w_{ij} = c \, \hat g_i \cdot \hat g_j, \qquad
-              c = \frac{1}{|P|} \sum_{(i, j) \in P} \hat t_i \cdot \hat t_j, \qquad
-              P = \{(i, j) : i \ne j, \hat g_i = \hat g_j\}
+              c = \frac{1}{|P|} \sum_{i \in P} \frac{1}{|P_i|} \sum_{j \in P_i} \hat t_i \cdot \hat t_j, \qquad
+              P_i = \{j \ne i : \hat g_j = \hat g_i\}
 
-    where :math:`\hat g_i` are an item's genres by rarity, at length 1: c is how alike by tags two items of the very same
-    genres are on average, of those that have both. So the two can stand in one list, and a likeness by genres counts no
-    more than such pairs, while those that are known to be nearer come before it. It is held within [0, 1], and 1 where
+    where :math:`\hat g_i` are an item's genres by rarity, at length 1: c is how alike by tags an item is to others of
+    the very same genres, averaged over the items P that have both and such others. So the two can stand in one list: a
+    likeness by genres counts no more than the usual one of that kind, and what is known to be nearer comes before
+    it. On MovieLens-20M (1,000 users), with the least squares slope in place of c, which a genome that has something of
+    every tag drives up to 1, ndcg@10 by genome was 0.033. It is held within [0, 1], and 1 where
     no pair has both. `explain` says which of the two it was. An item
     that has neither is near to nothing: it has no score and is not recommended, and its rating is what the
     `BiasBaseline` predicts.
