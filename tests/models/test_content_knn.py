@@ -59,7 +59,7 @@ def slow_similarities(model: ContentKNN) -> np.ndarray:
     n, has, genre = len(t), t.any(axis=1), g.any(axis=1)
     both = [(i, j) for i in range(n) for j in range(n) if i != j and (has & genre)[i] and (has & genre)[j]]
     same = {i: [t[i] @ t[j] for k, j in both if k == i and GENRES[i] == GENRES[j]] for i in range(n)}
-    c = float(np.clip(np.mean([np.mean(own) for own in same.values() if own] or [1]), 0, 1))
+    c = float(np.clip(np.mean([np.mean(own) for own in same.values() if own] or [1]), 0.001, 1))
     out = np.zeros((n, n))
     for i in range(n):
         for j in range(n):

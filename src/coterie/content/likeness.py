@@ -18,6 +18,8 @@ Share = dict[str, Any]
 
 # Features named of two items that share more; the others are one entry, so that an explanation stays readable.
 _MOST = 20
+# What genres are worth at the least.
+_LEAST = 0.001
 
 
 def shrunk_rows(features: ItemFeatures, shrinkage: float) -> Any:
@@ -58,9 +60,7 @@ def worth(features: Any, genres: Any) -> float:
               P_i = \{j \ne i : \hat g_j = \hat g_i\}
 
     the mean over the other items of the same genres, averaged over the items P that have such others, so that a genre
-    of many items does not count by all their pairs. Only items that have both are looked at. It is held within [0, 1],
-    and 1 where there are no such pairs.
-    """
+    of many items does not count by all their pairs. Only items XX"""
     import scipy.sparse as sp
 
     both = np.flatnonzero(known_rows(features) & known_rows(genres))
@@ -72,7 +72,7 @@ def worth(features: Any, genres: Any) -> float:
     sizes = np.bincount(kinds.ravel())
     own = np.asarray(alike @ t.power(2).sum(axis=1)).ravel()
     means = (np.asarray((alike @ t).power(2).sum(axis=1)).ravel() - own)[sizes > 1] / (sizes[sizes > 1] - 1)
-    return float(np.clip(means.sum() / sizes[sizes > 1].sum(), 0, 1)) if len(means) else 1.0
+    return float(np.clip(means.sum() / sizes[sizes > 1].sum(), _LEAST, 1)) if len(means) else 1.0
 
 
 def nearest(features: Any, fallback: Any, k: int) -> tuple[Array, Array]:
