@@ -60,7 +60,10 @@ def worth(features: Any, genres: Any) -> float:
               P_i = \{j \ne i : \hat g_j = \hat g_i\}
 
     the mean over the other items of the same genres, averaged over the items P that have such others, so that a genre
-    of many items does not count by all their pairs. Only items XX"""
+    of many items does not count by all their pairs. Only items that have both are
+    looked at. It is held within [0.001, 1], so that items without features have neighbours even where genres tell
+    nothing, and is 1 where there are no such pairs.
+    """
     import scipy.sparse as sp
 
     both = np.flatnonzero(known_rows(features) & known_rows(genres))
