@@ -125,6 +125,30 @@ def test_genome_of_unknown_movies_is_counted(tmp_path: Path) -> None:
     assert "1 genome scores are of unknown tags and were left out." in dataset.report.notes
 
 
+def test_genome_relevances_off_their_scale(tmp_path: Path) -> None:
+    write_folder(tmp_path, "csv")
+    with (tmp_path / "genome-scores.csv").open("a") as file:
+        file.write("30,1,1.7\n30,2,-3\n900,1,1\n900,2,0\n")
+    with pytest.raises(DataError, match=r"genome-scores\.csv: relevance is not within \[0, 1\] '1\.7': 30,1,1\.7"):
+        load(tmp_path)
+    with pytest.warns(DataWarning, match="2 lines were skipped"):
+        dataset = load(tmp_path, on_error="skip")
+    assert dataset.report.skipped_reasons == {"relevance is not within [0, 1]": 2}
+    assert dataset.catalog is not None and dataset.catalog.genome is not None
+    assert np.isnan(dataset.catalog.genome[2]).all() and dataset.catalog.genome[3].tolist() == [1, 0]
+
+
+def test_genome_scores_that_stand_twice(tmp_path: Path) -> None:
+    write_folder(tmp_path, "csv")
+    with (tmp_path / "genome-scores.csv").open("a") as file:
+        file.write("2,1,0.5\n2,1,0.75\n")
+    dataset = load(tmp_path)
+    note = "2 genome scores are of a movie and tag that a later line has too: it counts."
+    assert note in dataset.report.notes
+    assert dataset.catalog is not None and dataset.catalog.genome is not None
+    assert dataset.catalog.genome[0].tolist() == [0.75, 0.5]
+
+
 def test_genome_tags_that_are_none_or_twice(tmp_path: Path) -> None:
     write_folder(tmp_path, "csv")
     (tmp_path / "genome-tags.csv").write_text("tagId,tag\n")

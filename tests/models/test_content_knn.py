@@ -58,8 +58,8 @@ def slow_similarities(model: ContentKNN) -> np.ndarray:
     t, g = rows(source, model.shrinkage, **asked), rows("genres", 0.0)
     n, has, genre = len(t), t.any(axis=1), g.any(axis=1)
     both = [(i, j) for i in range(n) for j in range(n) if i != j and (has & genre)[i] and (has & genre)[j]]
-    a, b = np.array([t[i] @ t[j] for i, j in both]), np.array([g[i] @ g[j] for i, j in both])
-    c = float(np.clip((a @ b) / (b @ b), 0, 1))
+    same = {i: [t[i] @ t[j] for k, j in both if k == i and GENRES[i] == GENRES[j]] for i in range(n)}
+    c = float(np.clip(np.mean([np.mean(own) for own in same.values() if own] or [1]), 0.001, 1))
     out = np.zeros((n, n))
     for i in range(n):
         for j in range(n):
@@ -131,6 +131,19 @@ def test_shares_add_up_to_similarities(model: ContentKNN, of: Any) -> None:
             assert sum(share["weight"] for share in row["shared"]) == pytest.approx(row["similarity"], rel=1e-5)
             seen += 1
     assert seen
+
+
+def test_a_guess_by_genres_does_not_outrank_what_is_known_to_be_near() -> None:
+    """Relevances are all above 0, so films are alike by them even where they share no genre."""
+    genome = np.array([[9, 5, 5], [9, 5, 4], [9, 1, 9], [5, 9, 5], [4, 9, 5], [np.nan] * 3, [np.nan] * 3], np.float32)
+    genres = ["Crime", "Drama", "Crime", "Comedy", "Comedy", "Crime", ""]
+    model = ct.TagKNN(source="genome", shrinkage=0.0).fit(train(), catalog(genome=genome / 10, genres=genres))
+    assert model.similar_items(101, 1)["neighbor"].to_list() == [102]
+    unit = genome[:5] / np.linalg.norm(genome[:5], axis=1, keepdims=True)
+    same = (unit[0] @ unit[2] + unit[3] @ unit[4]) / 2
+    by_genres = model.similar_items(106, 9)
+    assert by_genres["neighbor"].to_list() == [101, 103]
+    assert by_genres["similarity"].to_list() == pytest.approx([same, same], rel=1e-5)
 
 
 def test_reasons_in_words() -> None:

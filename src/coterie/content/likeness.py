@@ -18,6 +18,8 @@ Share = dict[str, Any]
 
 # Features named of two items that share more; the others are one entry, so that an explanation stays readable.
 _MOST = 20
+# What genres are worth at the least.
+_LEAST = 0.001
 
 
 def shrunk_rows(features: ItemFeatures, shrinkage: float) -> Any:
@@ -52,20 +54,28 @@ def _dense(matrix: Any) -> Array:
 
 
 def worth(features: Any, genres: Any) -> float:
-    r"""What a similarity by genres is worth in similarities by features: the factor that makes it the best guess.
+    r"""What a similarity by genres is worth in similarities by features: what items of the same genres have of them.
 
-    .. math:: c = \arg\min_c \sum_{i \ne j} (\hat t_i \cdot \hat t_j - c \, \hat g_i \cdot \hat g_j)^2
-              = \frac{\|T^\top G\|^2 - \sum_i \|\hat t_i\|^2 \|\hat g_i\|^2}{\|G^\top G\|^2 - \sum_i \|\hat g_i\|^4}
+    .. math:: c = \frac{1}{|P|} \sum_{i \in P} \frac{1}{|P_i|} \sum_{j \in P_i} \hat t_i \cdot \hat t_j, \qquad
+              P_i = \{j \ne i : \hat g_j = \hat g_i\}
 
-    over the pairs of items that have both, held within [0, 1]; 1 where there are no such pairs.
+    the mean over the other items of the same genres, averaged over the items P that have such others, so that a genre
+    of many items does not count by all their pairs. Only items that have both are
+    looked at. It is held within [0.001, 1], so that items without features have neighbours even where genres tell
+    nothing, and is 1 where there are no such pairs.
     """
+    import scipy.sparse as sp
+
     both = np.flatnonzero(known_rows(features) & known_rows(genres))
-    t, g = features[both], _dense(genres[both]).astype(np.float64)
-    squared = t * t if isinstance(t, np.ndarray) else t.multiply(t)
-    t_squares, g_squares = np.asarray(squared.sum(axis=1, dtype=np.float64)).ravel(), (g * g).sum(axis=1)
-    above = float(np.square(t.T @ g).sum() - t_squares @ g_squares)
-    below = float(np.square(g.T @ g).sum() - g_squares @ g_squares)
-    return float(np.clip(above / below, 0, 1)) if below > 1e-9 * len(both) else 1.0
+    if not len(both):
+        return 1.0
+    t = sp.csr_matrix(features[both], dtype=np.float64)
+    _, kinds = np.unique(np.round(_dense(genres[both]), 5), axis=0, return_inverse=True)
+    alike = sp.csr_matrix((np.ones(len(both)), (kinds.ravel(), np.arange(len(both)))))
+    sizes = np.bincount(kinds.ravel())
+    own = np.asarray(alike @ t.power(2).sum(axis=1)).ravel()
+    means = (np.asarray((alike @ t).power(2).sum(axis=1)).ravel() - own)[sizes > 1] / (sizes[sizes > 1] - 1)
+    return float(np.clip(means.sum() / sizes[sizes > 1].sum(), _LEAST, 1)) if len(means) else 1.0
 
 
 def nearest(features: Any, fallback: Any, k: int) -> tuple[Array, Array]:

@@ -108,6 +108,8 @@ def read_movielens(layout: Layout, name: str, duplicates: Duplicates, findings: 
     frames = {table: _read_table(table, tables[table], findings) for table in plain}
     if "movies" in tables:
         frames["movies"] = _read_movies(tables, findings)
+    if "genome_scores" in frames:
+        frames["genome_scores"] = _within_scale(frames["genome_scores"], tables["genome_scores"].name, findings)
     rows: dict[str, int | None] = {table: len(frames[table]) if table in frames else None for table in TABLES}
     catalog = _catalog(frames, findings)
     ratings = None
@@ -272,6 +274,14 @@ def _catalog(frames: Mapping[str, pl.DataFrame], findings: Findings) -> Catalog 
     return Catalog(bare.items, tags, names, genome)
 
 
+def _within_scale(scores: pl.DataFrame, place: str, findings: Findings) -> pl.DataFrame:
+    """Genome scores whose relevance lies within [0, 1]; the others are faults."""
+    within = scores["relevance"].is_between(0, 1)
+    for movie, tag, relevance in scores.filter(~within).select("movieId", "tagId", "relevance").iter_rows():
+        findings.fault(place, "relevance is not within [0, 1]", f"{relevance:g}", f"{movie},{tag},{relevance:g}")
+    return scores.filter(within)
+
+
 def _genome(
     frames: Mapping[str, pl.DataFrame], catalog: Catalog, findings: Findings
 ) -> tuple[tuple[str, ...], Array | None]:
@@ -298,4 +308,6 @@ def _genome(
     genome = np.full((len(catalog), len(names)), np.nan, np.float32)
     usable = (rows >= 0) & (places >= 0)
     genome[rows[usable], places[usable]] = scores["relevance"].to_numpy()[usable]
+    if again := int(np.count_nonzero(usable)) - int(np.count_nonzero(np.isfinite(genome))):
+        findings.notes.append(f"{again:,} genome scores are of a movie and tag that a later line has too: it counts.")
     return names, genome
