@@ -14,7 +14,7 @@ from coterie.errors import ParameterError
 from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
 from coterie.models.content_maps import ALL, content_of
 from coterie.models.content_prior import ContentPrior, residuals
-from coterie.models.factors import FactorModel, pair_products
+from coterie.models.factors import FactorModel, known_products, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
 
@@ -130,8 +130,9 @@ class ALS(FactorModel):
         self._solve(train, "users", items, mean, users)
 
         def predict(user: Array, item: Array) -> Array:
-            biases = mean + users[user, d] + items[item, d] if self.biases else 0.0
-            return pair_products(users[:, :d], items[:, :d], user, item) + biases
+            if not self.biases:
+                return known_products(users, items, user, item, train.mean)
+            return pair_products(users[:, :d], items[:, :d], user, item) + mean + users[user, d] + items[item, d]
 
         keep = {"users": users, "items": items} | ({} if prior is None else {"features": prior.weights})
         for sweep in self._sweeps(self.n_iterations, keep=keep, predict=predict):

@@ -12,7 +12,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions, Rows
 from coterie.errors import DataError, ParameterError
 from coterie.kernels.nmf import Problem, gram_of, improve, solve, width
-from coterie.models.factors import FactorModel, pair_products, support
+from coterie.models.factors import FactorModel, known_products, support
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.tables import check_length
 
@@ -116,7 +116,7 @@ class NMF(FactorModel):
             factors *= np.float32((mean / d) ** 0.5)
 
         def predict(user: Array, item: Array) -> Array:
-            return pair_products(users, items, user, item)
+            return known_products(users, items, user, item, train.mean)
 
         for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}, predict=predict):
             self._improve(train.rows("users"), items, users)
