@@ -274,9 +274,7 @@ def without_correlation(x: Interactions, id: Id, reading: Reading = "table", axi
     against = AgainstAll(x, MEASURES["pearson"], reading, axis)
     columns, values = _row(rows, row)
     out = np.empty(len(against.statistics), bool)
-    corated.constant_rows(
-        against.code, against.sums(columns, values), _statistics_of(values), against.statistics, out
-    )
+    corated.constant_rows(against.code, against.sums(columns, values), _statistics_of(values), against.statistics, out)
     return out
 
 

@@ -51,7 +51,11 @@ def lorenz_curves(x: Interactions) -> Figure:
     axes.set_aspect("equal")
     axes.legend(frameon=False, fontsize=TEXT, labelcolor="linecolor", loc="upper left")
     label_axes(axes, "items or users, fewest ratings first (%)", "their share of the ratings (%)")
-    headline(figure, _how_even(indices["items"], indices["users"]), "the further below the diagonal, the more of the ratings a few hold")
+    headline(
+        figure,
+        _how_even(indices["items"], indices["users"]),
+        "the further below the diagonal, the more of the ratings a few hold",
+    )
     return figure
 
 

@@ -11,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import ParameterError
 from coterie.data.wording import counted
+from coterie.errors import ParameterError
 from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, label_axes, new_axes, new_figure, plain
 from coterie.similarity import MEASURES, Measure, Reading, all_measures, without_correlation
 
@@ -68,7 +68,9 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
         label_axes(axes, "", "share of others (%)" if at in (1, 4) else "")
     for (colour, dash), user, row in zip(SERIES, chosen, rows, strict=False):
         n = int(x.user_counts[row])
-        figure.axes[0].plot([], [], color=colour, linestyle=dash, linewidth=_LINE, label=plain(f"user {user} ({counted(n, 'rating')})"))
+        figure.axes[0].plot(
+            [], [], color=colour, linestyle=dash, linewidth=_LINE, label=plain(f"user {user} ({counted(n, 'rating')})")
+        )
     figure.legend(loc="outside lower center", ncols=len(chosen), frameon=False, fontsize=SMALL, labelcolor=INK)
     reached = np.mean([shared.sum() / max(1, x.n_users - 1) for shared in others])
     names = f"user {chosen[0]} is" if len(chosen) == 1 else f"{len(chosen)} users are"
@@ -102,7 +104,7 @@ def _without_pearson(undefined: list[Array]) -> str:
 def _range(measure: Measure, reading: Reading, x: Interactions) -> tuple[float, float]:
     """Between what the values of a measure can be."""
     if measure.larger_is_closer:
-        return (-1.0 if measure.name == "pearson" or x.scale[0] < 0 and measure.name == "cosine" else 0.0), 1.0
+        return (-1.0 if measure.name == "pearson" or (x.scale[0] < 0 and measure.name == "cosine") else 0.0), 1.0
     return 0.0, 1.0 if measure.name == "chebyshev" and reading == "notebook" else float("inf")
 
 

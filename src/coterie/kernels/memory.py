@@ -34,8 +34,7 @@ def require_memory(n_bytes: int, what: str, remedy: str) -> None:
     budget = memory_budget()
     if n_bytes > budget:
         raise MemoryBudgetError(
-            f"{what} would take {_size(n_bytes)}, and {_size(budget)} may be used "
-            f"(COTERIE_MEMORY sets it); {remedy}"
+            f"{what} would take {_size(n_bytes)}, and {_size(budget)} may be used (COTERIE_MEMORY sets it); {remedy}"
         )
 
 
