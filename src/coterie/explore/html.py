@@ -15,8 +15,8 @@ from coterie.storage import replace_text
 
 _REM_PER_INCH = 6.4
 _BOXES = (
-    f"A {NO_LETTER} in a picture stands for a letter that no font of this machine can draw; install one for its script, "
-    "such as Noto Sans CJK, and draw the page again."
+    f"A {NO_LETTER} in a picture stands for a letter that no font of this machine can draw; install one for its "
+    "script, such as Noto Sans CJK, and draw the page again."
 )
 
 

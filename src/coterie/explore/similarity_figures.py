@@ -77,8 +77,8 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
     headline(
         figure,
         f"How alike {names} to everyone else, by six measures",
-        f"the {reading}'s reading: {_READINGS[reading]}; of the others, {reached:.0%} rated something in common and are "
-        f"counted here{_without_pearson(undefined)}",
+        f"the {reading}'s reading: {_READINGS[reading]}; of the others, {reached:.0%} rated something in common and "
+        f"are counted here{_without_pearson(undefined)}",
     )
     return figure
 

@@ -80,9 +80,10 @@ class Picture(Figure):
     """A figure that notebooks show as it is, without a word to matplotlib first."""
 
     def draw(self, renderer: Any) -> None:
+        """As any figure, with what other fonts have where the first lacks a letter."""
         fonts = families()
         for text in self.findobj(Text):  # here, for axes make the texts of their ticks when they are drawn
-            text.set_fontfamily(fonts)  # type: ignore[attr-defined]
+            text.set_fontfamily(fonts)
         super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
@@ -184,7 +185,7 @@ def _writable(letter: str, fonts: tuple[str, ...]) -> bool:
 
 def has_boxes(figure: Figure) -> bool:
     """Whether letters are missing in a figure that has been drawn."""
-    return any(NO_LETTER in text.get_text() for text in figure.findobj(Text))  # type: ignore[attr-defined]
+    return any(NO_LETTER in text.get_text() for text in figure.findobj(Text))
 
 
 def description(figure: Figure) -> str:
