@@ -116,7 +116,9 @@ class NMF(FactorModel):
             factors *= np.float32((mean / d) ** 0.5)
 
         def predict(user: Array, item: Array) -> Array:
-            return known_products(users, items, user, item, train.mean)
+            asked, place = np.unique(user, return_inverse=True)  # solved exactly, as in the end: a sweep is behind that
+            factors = self._solve_users(self._problem(items[:, :d].copy()), train.to_scipy()[asked])
+            return known_products(factors, items[:, :d], place, item, train.mean)
 
         for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}, predict=predict):
             self._improve(train.rows("users"), items, users)
@@ -149,8 +151,11 @@ class NMF(FactorModel):
         return self._problem(self.item_factors_)
 
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
+        return self._solve_users(self._folding, profiles), None
+
+    def _solve_users(self, problem: Problem, profiles: sp.csr_matrix) -> Array:
         ridge = self._ridge(np.diff(profiles.indptr))
-        return solve(self._folding, profiles.indptr, profiles.indices, profiles.data, ridge), None
+        return solve(problem, profiles.indptr, profiles.indices, profiles.data, ridge)
 
     # ---- looking inside ----------------------------------------------------------------------------
 
