@@ -132,7 +132,8 @@ class ALS(FactorModel):
         def predict(user: Array, item: Array) -> Array:
             if not self.biases:
                 return known_products(users, items, user, item, train.mean)
-            return pair_products(users[:, :d], items[:, :d], user, item) + mean + users[user, d] + items[item, d]
+            biases: Array = mean + users[user, d] + items[item, d]
+            return pair_products(users[:, :d], items[:, :d], user, item) + biases
 
         keep = {"users": users, "items": items} | ({} if prior is None else {"features": prior.weights})
         for sweep in self._sweeps(self.n_iterations, keep=keep, predict=predict):

@@ -101,7 +101,7 @@ class FactorModel(Recommender):
         factors, offsets = self._people(profiles, users)
         if offsets is not None:
             return pair_products(factors, self.item_factors_, rows, items) + self.item_biases_[items] + offsets[rows]
-        return known_products(factors, self.item_factors_, rows, items, self._fallback())
+        return known_products(factors, self.item_factors_, rows, items, float(self._fallback()))
 
     def _fallback(self) -> np.float32:
         """The rating predicted where there are no factors to go by."""
@@ -226,8 +226,8 @@ def known_products(left: Array, right: Array, rows: Array, columns: Array, fallb
     """`pair_products`, and the `fallback` where one of the two has no factors: what a model without biases predicts, in
     its trace of held-out errors as in the end."""
     products = pair_products(left, right, rows, columns)
-    there = left.any(axis=1)[rows] & right.any(axis=1)[columns]
-    products[~there] = fallback
+    knows, known = (np.asarray(factors.any(axis=1)) for factors in (left, right))
+    products[~(knows[rows] & known[columns])] = fallback
     return products
 
 
