@@ -1,4 +1,5 @@
-"""Draw the pictures of the model pages anew: `.venv/bin/python docs/draw.py [NAME ...]`, a few minutes for all.
+"""Draw the pictures of the model pages, and of the README (`report`), anew: `.venv/bin/python docs/draw.py [NAME ...]`,
+a few minutes for all.
 
 Every model learns from the same ratings, those of the sample's films that have 20 ratings or more, with its defaults,
 and is asked the same: somebody likes one film and has rated nothing else; at what place of their list are nine others?
@@ -24,6 +25,7 @@ from rooms import scheme
 
 import coterie as ct
 from coterie.evaluation import split_at_random
+from coterie.explore import similarity_panel
 from coterie.explore.style import BLUE, label_axes, new_axes, new_figure, to_svg
 from coterie.models.registry import MODELS, model_class
 
@@ -41,9 +43,11 @@ FILMS = {
     "Sleepless in Seattle (1993)": "Sleepless in Seattle",
     "While You Were Sleeping (1995)": "While You Were Sleeping",
 }
+REPORT = "report"
 WORLD = "synthetic:671x1303x80000"
 FROM_WORLD = ("tag-knn",)
 GENRES = ("Sci-Fi", "Comedy", "Crime", "Horror", "Documentary")
+_PANEL_DPI = 124
 _FAR = 100  # from this place on numbers are quiet
 _DARK = 0.5  # of the colour, from which on numbers are light
 
@@ -57,12 +61,24 @@ def main(names: list[str]) -> None:
     """Draw the models that are named, or all."""
     sample = ct.load("movielens-sample").filter(min_item_ratings=MIN_RATINGS)
     HERE.mkdir(exist_ok=True)
-    for name in names or MODELS:
+    for name in names or [REPORT, *MODELS]:
+        if name == REPORT:
+            draw_panel()
+            continue
         data = ct.load(WORLD) if name in FROM_WORLD else sample
         model = model_class(name)().fit(data.interactions, data.catalog)
         _write(name, places(model, data))
         if model.learns_in_sweeps:
             _write(f"{name}-sweeps", _shorter(to_svg(sweeps(name, data))))
+
+
+def draw_panel() -> None:
+    """The picture of the README: three people's likeness to all others, as `coterie explore` shows it of the sample."""
+    path = Path(__file__).parent / f"{REPORT}.png"
+    similarity_panel(ct.load("movielens-sample").interactions).savefig(
+        path, dpi=_PANEL_DPI, metadata={"Software": None}
+    )
+    print(path, flush=True)
 
 
 def _shorter(svg: str) -> str:

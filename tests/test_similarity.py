@@ -175,6 +175,25 @@ def test_pair_one_to_all_matrix_and_neighbors_agree(crowd: Interactions, name: s
 
 @pytest.mark.parametrize("axis", ["users", "items"])
 @pytest.mark.parametrize("reading", ["table", "notebook"])
+def test_there_is_no_correlation_where_one_of_the_two_is_constant(axis: Any, reading: Any) -> None:
+    random = np.random.default_rng(6)
+    few = interactions(np.where(random.random((30, 25)) < 0.25, random.integers(3, 5, (30, 25)), np.nan))
+    dense = few.to_scipy().toarray().astype(np.float64)
+    dense = dense if axis == "users" else dense.T
+    mine = dense[7]
+    expected = []
+    for theirs in dense:
+        both = (mine > 0) & (theirs > 0)
+        sides = [(side[both], side[both].mean() if reading == "notebook" else side[side > 0].mean())
+                 for side in (mine, theirs) if both.any()]  # fmt: skip
+        expected.append(any(np.allclose(ratings, mean) for ratings, mean in sides))
+    found = similarity.without_correlation(few, few.vocabulary(axis).ids[7].item(), reading, axis)
+    assert found.tolist() == expected
+    assert 0 < sum(expected) < len(expected)
+
+
+@pytest.mark.parametrize("axis", ["users", "items"])
+@pytest.mark.parametrize("reading", ["table", "notebook"])
 def test_all_measures_of_one_are_each_of_them(crowd: Interactions, axis: Any, reading: Any) -> None:
     id = crowd.vocabulary(axis).ids[7].item()
     found, shared = similarity.all_measures(crowd, id, reading, axis)

@@ -264,6 +264,20 @@ def all_measures(
     return found, lanes[:, 0]
 
 
+def without_correlation(x: Interactions, id: Id, reading: Reading = "table", axis: Axis = "users") -> Array:
+    """With whom one user (or item) has no Pearson correlation, though they share entries: bool (n,).
+
+    There one of the two rated all that both have alike (in the table's reading: as their own mean), so that nothing
+    goes up and down; `one_to_all` gives 0 for them, as for unrelated ones.
+    """
+    rows, row = x.rows(axis), x.vocabulary(axis).index(id)
+    against = AgainstAll(x, MEASURES["pearson"], reading, axis)
+    columns, values = _row(rows, row)
+    out = np.empty(len(against.statistics), bool)
+    corated.constant_rows(against.code, against.sums(columns, values), _statistics_of(values), against.statistics, out)
+    return out
+
+
 def matrix(x: Interactions, measure: str | Measure, reading: Reading = "table", axis: Axis = "users") -> Array:
     """The measure of every pair, float32 (n, n), for small data.
 

@@ -71,6 +71,19 @@ def test_held_out_ratings_are_watched_and_teach_nothing(case: Case) -> None:
     assert trace[-1] == pytest.approx(last, rel=0.1)  # before what is done once, after the sweeps
 
 
+@pytest.mark.parametrize("case", [case for case in SWEEPING if make(case).predicts_ratings], ids=label)
+def test_the_trace_counts_items_that_nobody_rated_as_predict_does(case: Case) -> None:
+    """On these, what is done once after the sweeps changes little, so the last error is that of `predict`."""
+    x = world()
+    cold = np.isin(x.indices, np.argsort(x.item_counts, kind="stable")[-5:])
+    model = make(case).fit(x.select(~cold, keep_vocabularies=True), catalog(), validation=x.select(cold))
+    rest = x.select(cold)
+    predicted = model.predict(rest.users.ids[rest.user_index], rest.items.ids[rest.indices], rest.timestamps)
+    error = np.sqrt(((predicted.astype(np.float64) - rest.values) ** 2).mean())
+    near = 0.01 if "n_epochs" in model.parameters() else 1e-3  # descent ends near the users' best, not at it
+    assert model.held_out_rmse_[-1] == pytest.approx(error, abs=near)  # type: ignore[attr-defined]
+
+
 @each_sweeping
 def test_ctrl_c_leaves_the_model_of_the_sweeps_done(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     earlier = signal.getsignal(signal.SIGINT)

@@ -58,7 +58,8 @@ def test_each_picture_as_a_file(whole: Exploration, tmp_path: Path) -> None:
 def test_what_data_lack_is_said_on_the_page(tmp_path: Path) -> None:
     x = make([1, 1, 1], [1, 2, 3], [3.0, 3.0, 3.0])  # one user, no times, no catalog, one rating
     made = explore_dataset(Dataset(x), maps=["ratings", "tags", "titles"])
-    assert set(made.figures) == {"rating-histogram", "long-tail", "lorenz-curves", "ratings-matrix"}
+    assert set(made.figures) == {"rating-histogram", "long-tail", "lorenz-curves", "ratings-matrix", "singular-values"}
+    assert "all 3 items are alike" in made.left_out["map-by-ratings"]
     assert "no timestamps" in made.left_out["ratings-over-time"]
     assert "one user only" in made.left_out["similarity-panel"]
     assert {"genre-bars", "tag-bars", "genome", "map-by-tags", "map-by-titles"} < set(made.left_out)

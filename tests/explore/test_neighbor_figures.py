@@ -58,7 +58,7 @@ def test_names_do_not_touch() -> None:
 def test_one_neighbour_none_and_nobody() -> None:
     two = make([1, 1, 2, 2], [1, 2, 1, 2], [5.0, 4.0, 5.0, 3.0])
     assert len(neighbor_graph(two, 1, min_overlap=2).axes[0].texts) == 2
-    with pytest.raises(DataError, match="no other item shares 3 ratings with item 1; lower min_overlap"):
+    with pytest.raises(DataError, match="no other item shares 3 ratings with item 1; choose another item"):
         neighbor_graph(two, 1, min_overlap=3)
     with pytest.raises(UnknownIdError, match="77"):
         neighbor_graph(two, 77)

@@ -14,7 +14,7 @@ from sklearn.decomposition import non_negative_factorization
 import coterie as ct
 from coterie.data.catalog import Catalog
 from coterie.errors import DataError, ParameterError
-from tests.contract.cases import interactions
+from tests.contract.cases import interactions, world
 from tests.models import folds
 
 random = np.random.default_rng(5)
@@ -161,3 +161,17 @@ def test_what_cannot_be_factorised_is_refused() -> None:
 def test_accuracy_on_movielens(shared: Path) -> None:
     rmse, mae = folds.cross_validated(ct.NMF, shared)
     assert rmse < 0.922 and mae < 0.729
+
+
+@pytest.mark.parametrize("options", [{}, {"reading": "zeros"}, {"solver": "multiplicative"}])
+def test_the_trace_is_the_error_of_what_predict_returns_after_every_sweep(options: dict[str, Any]) -> None:
+    x = world()
+    cold = np.isin(x.indices, np.argsort(x.item_counts, kind="stable")[-3:])
+    held = cold | (np.random.default_rng(2).random(x.nnz) < 0.2)
+    train, rest = x.select(~held, keep_vocabularies=True), x.select(held)
+    trace = ct.NMF(n_factors=4, n_iterations=6, **options).fit(train, validation=rest).held_out_rmse_
+    for sweeps in (1, 3, 6):
+        model = ct.NMF(n_factors=4, n_iterations=sweeps, **options).fit(train)
+        predicted = model.predict(rest.users.ids[rest.user_index], rest.items.ids[rest.indices])
+        error = np.sqrt(((predicted.astype(np.float64) - rest.values) ** 2).mean())
+        assert trace[sweeps - 1] == pytest.approx(error, abs=1e-5)

@@ -41,6 +41,11 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     """Of the titles of each genre (row), the share that has each other genre (column), in per cent.
 
     Genres are in the order of their frequency; where there are more than 24, the others are left out.
+
+    Raises
+    ------
+    DataError
+        No title has two genres.
     """
     import scipy.sparse as sp
 
@@ -58,6 +63,8 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     np.fill_diagonal(shares, 0)
     levels = np.where(shares > 0, np.searchsorted(_GENRE_SHARES, shares, "right"), 0)
     n = len(names)
+    if not shares.any():
+        raise DataError("no title has two genres, so none go together" if n > 1 else f"all genres are {names[0]}")
     figure = new_figure(height=max(3.4, 2.3 + 0.31 * n), width=max(5.6, 2.2 + 0.36 * n))
     axes = new_axes(figure, grid="")
     draw_cells(axes, levels, len(_GENRE_SHARES), gap=0.06)
@@ -69,19 +76,17 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     no_frame(axes)
     label_axes(axes, "also have this genre", "genre (titles)")
     name_levels(figure, _GENRE_NAMES, "of a row's titles, those that have the column's genre too (%)")
-    headline(figure, _pair_in_words(shares, names), _of_genres(left_out, bool(shares.any())))
+    headline(figure, _pair_in_words(shares, names), _of_genres(left_out))
     return figure
 
 
 def _pair_in_words(shares: Array, names: list[str]) -> str:
-    if not shares.any():
-        return "No title has two genres" if len(names) > 1 else f"All genres are {names[0]}"
     row, column = np.unravel_index(int(shares.argmax()), shares.shape)
     return f"{shares[row, column]:.0%} of {names[row]} is {names[column]} as well"
 
 
-def _of_genres(left_out: int, pairs: bool) -> str:
-    note = f"{'the strongest pair; ' if pairs else ''}read along a row; genres are in the order of their frequency"
+def _of_genres(left_out: int) -> str:
+    note = "the strongest pair; read along a row; genres are in the order of their frequency"
     return f"{note}; {left_out:,} rare genres are left out" if left_out else note
 
 

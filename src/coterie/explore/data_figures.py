@@ -17,6 +17,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _LINE_POINTS = 400  # more people or items than this are thinned
 _MOST_CELLS = 200  # a side of the picture of the matrix; smaller ones could not be told apart
+_UNEVEN = 0.25  # Gini's index from which on it is uneven
+_ALIKE = 0.02  # difference of two indices that says nothing
 _BLOCK = 1 << 20  # ratings counted at once
 #: Levels of density: the share of a cell's pairs that is rated, from which on a level begins.
 DENSITIES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
@@ -49,11 +51,24 @@ def lorenz_curves(x: Interactions) -> Figure:
     axes.set_aspect("equal")
     axes.legend(frameon=False, fontsize=TEXT, labelcolor="linecolor", loc="upper left")
     label_axes(axes, "items or users, fewest ratings first (%)", "their share of the ratings (%)")
-    more = "items" if indices["items"] >= indices["users"] else "users"
-    alike = max(indices.values()) < 0.005
-    says = "Ratings are spread evenly" if alike else f"Ratings are spread most unevenly over {more}"
-    headline(figure, says, "the further below the diagonal, the more of the ratings a few hold")
+    headline(
+        figure,
+        _how_even(indices["items"], indices["users"]),
+        "the further below the diagonal, the more of the ratings a few hold",
+    )
     return figure
+
+
+def _how_even(items: float, users: float) -> str:
+    """Gini's indices of items and users in words."""
+    most, (more, less) = max(items, users), ("items", "users") if items >= users else ("users", "items")
+    if most < 0.005:
+        return "Ratings are spread evenly"
+    if abs(items - users) < _ALIKE:
+        return f"Ratings are spread {'rather ' if most < _UNEVEN else 'un'}evenly, over items as over users"
+    if most < _UNEVEN:
+        return f"Ratings are spread rather evenly, less so over {more} than over {less}"
+    return f"Ratings are spread most unevenly over {more}"
 
 
 def ratings_matrix(x: Interactions, cells: int = 60) -> Figure:
@@ -85,11 +100,13 @@ def ratings_matrix(x: Interactions, cells: int = 60) -> Figure:
     label_axes(axes, "items by number of ratings, the most first (rank)", "users, the busiest first (rank)")
     name_levels(figure, _DENSITY_NAMES, "share of pairs rated (%)")
     whole = x.nnz / (users_in.sum() * items_in.sum())
-    empty = float((density == 0).mean())
+    empty, corner = f"{(density == 0).mean():.0%}", users_in[0] * items_in[0]  # one pair alone is no corner
     headline(
         figure,
         f"{_percent(whole)} of the matrix of ratings is filled",
-        f"in the busiest corner {_percent(float(density[0, 0]))}; {empty:.0%} of the cells here have no rating at all",
+        f"in the busiest corner {_percent(float(density[0, 0]))}; {empty} of the cells here have no rating at all"
+        if corner > 1
+        else f"{empty} of the cells here have no rating",
     )
     return figure
 
@@ -109,7 +126,11 @@ def _ranked_cells(counts: Array, cells: int) -> tuple[Array, Array]:
 
 
 def _rank_ticks(set_ticks: Any, inside: Array) -> None:
-    """Marks between cells, where ranks begin: the first, and four or five more."""
+    """Marks between cells, where ranks end: the first, and four or five more; below cells, where each is one rank."""
+    if inside.max() == 1:
+        at = np.arange(0, len(inside), max(1, len(inside) // 4))
+        set_ticks(at, [f"{rank + 1:,}" for rank in at])
+        return
     ends = np.concatenate([[0], np.cumsum(inside)])
     step = max(1, len(inside) // 4)
     at = np.arange(0, len(inside) + 1, step)

@@ -17,7 +17,7 @@ from coterie.content.titles import TitleVectors
 from coterie.content.words import DEFAULT_VECTORS
 from coterie.data.dataset import Dataset
 from coterie.data.vocabulary import Id
-from coterie.errors import CapabilityError, DataError, ParameterError
+from coterie.errors import CapabilityError, DataError, DivergenceError, ParameterError
 from coterie.evaluation.splits import split_at_random
 from coterie.explore.content_figures import genome_heat_map, genre_cooccurrence, tag_bars
 from coterie.explore.data_figures import lorenz_curves, ratings_matrix
@@ -32,7 +32,7 @@ from coterie.explore.similarity_figures import similarity_panel
 from coterie.explore.style import WIDTH, to_svg
 from coterie.models.base import Recommender
 from coterie.models.nmf import NMF
-from coterie.models.svd import SVD
+from coterie.models.svd import SVD, PureSVD
 from coterie.storage import replace_text
 from coterie.storage.files import replacing
 
@@ -142,7 +142,8 @@ def explore_dataset(
     dataset : Dataset
     models : recommenders, not yet fitted
         Each is fitted to nine tenths of the ratings; its convergence, its calibration on the other tenth, its parts
-        and its map are drawn, as far as it has them. Without any, only a quick `SVD` is fitted.
+        and its map are drawn, as far as it has them. Without any, only a quick `SVD` is fitted, or `PureSVD` where
+        all ratings are the same, as with clicks.
     users : one to five ids, or None
         Whose likeness to others is drawn; None: a quiet, a typical and a busy one.
     items : ids, or None
@@ -171,8 +172,11 @@ def explore_dataset(
     for wanted in _structure_pictures(dataset, maps, method, vectors, random_state):
         _add(made, wanted)
     for model in models:
-        for wanted in _model_pictures(dataset, model, method, random_state):
-            _add(made, wanted)
+        try:
+            for wanted in _model_pictures(dataset, model, method, random_state):
+                _add(made, wanted)
+        except (DataError, CapabilityError, DivergenceError) as reason:  # of this model; the others are drawn
+            made.left_out[f"model-{model.name}"] = str(reason)
     return made
 
 
@@ -222,7 +226,8 @@ def _structure_pictures(
     x, catalog = dataset.interactions, dataset.catalog
     many = x.nnz > _MANY_RATINGS
     rank = min(16 if many else 32, *x.shape)
-    model = SVD(n_factors=rank, tolerance=0.01 if many else 1e-3).fit(x, catalog)
+    kind = SVD if x.scale[0] < x.scale[1] else PureSVD  # of ratings all the same, mean and biases leave nothing
+    model = kind(n_factors=rank, tolerance=0.01 if many else 1e-3).fit(x, catalog)
     yield _Wanted(_STRUCTURE, "singular-values", lambda: singular_values(model))
     if maps is None:
         maps = ["ratings", *(["genome"] if catalog is not None and catalog.genome is not None else [])]

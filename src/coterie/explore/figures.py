@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
+from coterie.data.wording import counted
 from coterie.errors import DataError
 from coterie.explore.style import (
     BLUE,
@@ -30,6 +31,7 @@ from coterie.explore.style import (
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _DISTINCT_BARS = 21  # more distinct ratings than this are binned
+_BELOW_ONE = 0.8  # where logarithmic axes begin
 _LINE_POINTS = 400  # more ranks than this are thinned, evenly on the log scale
 
 
@@ -51,7 +53,7 @@ def rating_histogram(x: Interactions) -> Figure:
     label_axes(axes, "rating", "share of ratings (%)")
     if len(values) == 1:
         axes.set_xlim(centres[0] - 2, centres[0] + 2)
-        headline(figure, f"Every rating is {values[0]:g}", f"{x.nnz:,} times who and what, but not how much")
+        headline(figure, f"Every rating is {values[0]:g}", f"{counted(x.nnz, 'time')} who and what, but not how much")
         return figure
     axes.axvline(x.mean, color=ORANGE, linestyle="--", linewidth=1.8)
     most = centres[int(counts.argmax())]
@@ -68,9 +70,22 @@ def rating_histogram(x: Interactions) -> Figure:
         color=ORANGE,
         fontsize=TEXT,
     )
-    near = "about " if len(values) > _DISTINCT_BARS else ""
-    headline(figure, f"The most frequent rating is {near}{most:g}", f"{x.nnz:,} ratings by {x.n_users:,} users")
+    binned = len(values) > _DISTINCT_BARS
+    by = f"{counted(x.nnz, 'rating')} by {counted(x.n_users, 'user')}"
+    headline(figure, _most_frequent(centres[counts == counts.max()], len(centres), binned), by)
     return figure
+
+
+def _most_frequent(most: Array, n: int, binned: bool) -> str:
+    """Which of n ratings (or bins of them) were given most often, in words."""
+    if len(most) == 1:
+        return f"The most frequent rating is {'about ' if binned else ''}{most[0]:g}"
+    if len(most) == n:
+        return "All ratings are equally frequent"
+    if binned or len(most) > 3:
+        return "No single rating is the most frequent"
+    named = [f"{rating:g}" for rating in most]
+    return f"The most frequent ratings are {', '.join(named[:-1])} and {named[-1]}"
 
 
 def genre_bars(catalog: Catalog | None) -> Figure:
@@ -102,13 +117,17 @@ def long_tail(x: Interactions) -> Figure:
     axes.xaxis.set_major_formatter(THOUSANDS)
     axes.yaxis.set_major_formatter(THOUSANDS)
     axes.minorticks_off()
+    for set_limits, limits in ((axes.set_xlim, axes.get_xlim()), (axes.set_ylim, axes.get_ylim())):
+        set_limits(max(limits[0], _BELOW_ONE), max(limits[1], 2.0))  # there is no rank 0, and nobody is shown with 0
     axes.legend(frameon=False, fontsize=TEXT, labelcolor="linecolor", loc="lower left")
     label_axes(axes, "rank (1 has the most ratings)", "ratings")
-    items, users = (_share_of_top_tenth(counts) for counts in (x.item_counts, x.user_counts))
+    (n_items, items), (n_users, users) = (_top_tenth(counts) for counts in (x.item_counts, x.user_counts))
+    says = f"{'A tenth of the items' if n_items >= 10 else 'The most rated item'} holds {items:.0%} of the ratings"
+    note = f"and the busiest {'tenth of the users' if n_users >= 10 else 'user'} gave {users:.0%} of them"
     headline(
         figure,
-        f"A tenth of the items holds {items:.0%} of the ratings",
-        f"and the busiest tenth of the users gave {users:.0%} of them",
+        says if n_items > 1 else "All ratings are of one item",
+        note if n_users > 1 else "and by one user",
     )
     return figure
 
@@ -143,9 +162,11 @@ def ratings_over_time(x: Interactions) -> Figure:
     label_axes(axes, "when the rating was given (UTC)", f"ratings per {word}")
     first, last = (datetime.fromtimestamp(int(t), UTC) for t in (x.timestamps.min(), x.timestamps.max()))
     form = {"year": "%Y", "month": "%B %Y", "day": "%d %B %Y"}[word]
-    busiest = starts[int(counts.argmax())].astype("datetime64[s]").item().strftime(form)
-    span = f"from {first:{form}} to {last:{form}}" if f"{first:{form}}" != f"{last:{form}}" else f"in {first:{form}}"
-    headline(figure, f"Ratings {span}", f"the most in one {word}: {counts.max():,} in {busiest}")
+    busiest = starts[int(counts.argmax())].astype("datetime64[s]").item().strftime(form).removeprefix("0")
+    begin, end = (f"{moment:{form}}".removeprefix("0") for moment in (first, last))
+    within = "on" if word == "day" else "in"
+    span = f"from {begin} to {end}" if begin != end else f"{within} {begin}"
+    headline(figure, f"Ratings {span}", f"the most in one {word}: {counts.max():,} {within} {busiest}")
     return figure
 
 
@@ -161,7 +182,7 @@ def _thinned(n: int) -> Array:
     return np.unique(np.round(np.geomspace(1, n, _LINE_POINTS)).astype(np.int64)) - 1
 
 
-def _share_of_top_tenth(counts: Array) -> float:
-    """Share of the ratings that the tenth with the most of them holds (at least one of them)."""
+def _top_tenth(counts: Array) -> tuple[int, float]:
+    """How many have ratings, and the share that the tenth with the most of them holds (at least one of them)."""
     ranked = np.sort(counts[counts > 0])[::-1]
-    return float(ranked[: -(-len(ranked) // 10)].sum() / ranked.sum())
+    return len(ranked), float(ranked[: -(-len(ranked) // 10)].sum() / ranked.sum())

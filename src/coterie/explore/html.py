@@ -10,10 +10,14 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from coterie.explore.style import COLOURS, description, to_svg
+from coterie.explore.style import COLOURS, NO_LETTER, description, has_boxes, to_svg
 from coterie.storage import replace_text
 
 _REM_PER_INCH = 6.4
+_BOXES = (
+    f"A {NO_LETTER} in a picture stands for a letter that no font of this machine can draw; install one for its "
+    "script, such as Noto Sans CJK, and draw the page again."
+)
 
 
 class Html(str):
@@ -77,7 +81,7 @@ def picture(figure: Figure, class_: str | None = None) -> Html:
     data = base64.b64encode(to_svg(figure).encode()).decode()
     widest = f"max-width:{_REM_PER_INCH * figure.get_size_inches()[0]:.0f}rem"  # so that letters are alike in all
     image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=description(figure), style=widest)
-    return tag("figure", image, class_=class_)
+    return tag("figure", image, class_=class_, data_boxes="" if has_boxes(figure) else None)
 
 
 def bar(share: float, both_sides: bool) -> Html:
@@ -100,7 +104,10 @@ def page(title: str, *sections: object) -> str:
         tag("title", title),
         tag("style", Html(schemes + _CSS)),
     )
-    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{join(*sections)}</main></body></html>\n'
+    body = join(*sections)
+    if ' data-boxes="' in body:  # text cannot have it, for quotes are escaped there
+        body = join(body, tag("p", _BOXES, class_="quiet"))
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>{body}</main></body></html>\n'
 
 
 def write_page(path: str | PathLike[str], text: str) -> Path:

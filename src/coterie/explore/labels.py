@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from coterie.explore.style import INK, MUTED, PAPER, TEXT, plain
+from coterie.explore.style import INK, MUTED, PAPER, TEXT, families, plain
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
@@ -96,7 +97,7 @@ def _distances(box: Box, dots: Array) -> Array:
 
 def _width(text: str, size: float) -> float:
     """Of a line of text, in points."""
-    across = TextPath((0, 0), plain(text), size=size).vertices[:, 0]
+    across = TextPath((0, 0), plain(text), size=size, prop=FontProperties(family=families())).vertices[:, 0]
     return float(np.ptp(across)) if len(across) else 0.0
 
 

@@ -92,6 +92,8 @@ def item_map(
     rows = known[np.argsort(-x.item_counts[known], kind="stable")][:n_items]
     method = method or ("pca" if isinstance(features.matrix, np.ndarray) else "tsne")
     at = places(features.unit_rows()[rows], method, random_state)
+    if not np.ptp(at, axis=0).any():
+        raise DataError(f"all {len(rows):,} items are alike by {_source(by, features)}, so a map has one place only")
     figure = new_figure(height=6.2, width=7.4)
     axes = new_axes(figure, grid="")
     named = rows[:n_titles]
@@ -99,9 +101,7 @@ def item_map(
     axes.scatter(at[:n_titles, 0], at[:n_titles, 1], s=20, color=BLUE, linewidths=0, label="the best-known")
     no_scale(axes)
     axes.margins(0.09, 0.05)
-    what = _WORDS.get(features.source, features.source or "their features")
-    if isinstance(by, Recommender):
-        what = f"what {by.name} makes of ratings"
+    what = _source(by, features)
     how = "t-SNE" if method == "tsne" else "principal components"
     n_known = (
         f"the {len(rows):,} most rated of {len(known):,} items" if len(rows) < len(known) else f"{len(rows):,} items"
@@ -113,6 +113,12 @@ def item_map(
         titles = _titles(x, named, catalog)
         name_points(figure, axes, at[:n_titles], titles, size=SMALL - 1.5, apart=7.0, reach=_REACH, halo=True)
     return figure
+
+
+def _source(by: Recommender | ItemFeatures, features: ItemFeatures) -> str:
+    if isinstance(by, Recommender):
+        return f"what {by.name} makes of ratings"
+    return _WORDS.get(features.source, features.source or "their features")
 
 
 def _of_model(model: Recommender, x: Interactions) -> ItemFeatures:

@@ -63,7 +63,7 @@ def singular_values(model: SVD) -> Figure:
     right.set_ylim(0, max(5.0, 1.12 * 100 * float(shares[-1])))
     label_axes(right, "factors", "share of the squares held (%)")
     for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.set_xlim(0.3, len(values) + 0.7)
     left.yaxis.set_major_formatter(_NUMBERS)
@@ -107,7 +107,7 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
                 axes.plot(np.arange(1, len(values) + 1), values, marker="o", markersize=3, **look)
         if what == "held_out_rmse_" and len(named) == 1:
             _mark_best(axes, next(iter(lines.values())))
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
         axes.yaxis.set_major_formatter(_NUMBERS)
         label_axes(axes, "sweeps over the ratings", traces[what])
     if len(named) > 1:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Axis, Interactions
 from coterie.data.vocabulary import Id
+from coterie.data.wording import counted
 from coterie.errors import DataError, ParameterError
 from coterie.explore.style import BLUE, INK, ORANGE, PAPER, SKY, SMALL, headline, new_axes, new_figure, plain
 from coterie.measures import Measure, Reading, measure
@@ -103,7 +104,11 @@ def _nearest(
     values, shared = AgainstAll(x, found, reading, axis).measure(rows.indices[part], rows.values[part])
     others = np.flatnonzero((shared >= min_overlap) & (np.arange(len(known)) != row) & np.isfinite(values))
     if not len(others):
-        raise DataError(f"no other {axis[:-1]} shares {min_overlap} ratings with {axis[:-1]} {id!r}; lower min_overlap")
+        one = axis[:-1]
+        raise DataError(
+            f"no other {one} shares {counted(min_overlap, 'rating')} with {one} {id!r}; choose another {one}, or call "
+            "neighbor_graph with a lower min_overlap"
+        )
     order = others[np.argsort(-values[others] if found.larger_is_closer else values[others], kind="stable")][:n]
     ids: list[Id] = known.ids[order].tolist()
     return ids, values[order]

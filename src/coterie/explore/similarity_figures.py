@@ -11,13 +11,19 @@ from matplotlib.ticker import MaxNLocator
 
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
+from coterie.data.wording import counted
 from coterie.errors import ParameterError
-from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, label_axes, new_axes, new_figure
-from coterie.similarity import MEASURES, Reading, all_measures
+from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, label_axes, new_axes, new_figure, plain
+from coterie.similarity import MEASURES, Measure, Reading, all_measures, without_correlation
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _BINS = 24
+_LINE = 1.9  # points
+_READINGS = {
+    "table": "means are of all that each has rated, and distances as they are",
+    "notebook": "means and distances are over what both have rated, Chebyshev's in shares of the scale",
+}
 
 
 def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading: Reading = "notebook") -> Figure:
@@ -35,22 +41,23 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
             f"users must be one to {len(SERIES)} ids, so that lines can be told apart; got {len(chosen)}"
         )
     rows = x.users.indices(chosen)
-    measured, others = [], []
+    measured, others, undefined = [], [], []
     for user, row in zip(chosen, rows, strict=True):
         found, in_common = all_measures(x, user, reading, "users")
         shares = in_common > 0
         shares[row] = False
         measured.append(found)
         others.append(shares)
+        undefined.append(without_correlation(x, user, reading)[shares])
     figure = new_figure(height=5.4, width=8.6)
     for at, (name, measure) in enumerate(MEASURES.items(), 1):
         axes = new_axes(figure, 2, 3, at)
         values = [found[name][shared] for found, shared in zip(measured, others, strict=True)]
-        edges = _edges(np.concatenate(values))
-        for (colour, dash), of_user in zip(SERIES, values, strict=False):
-            counts, _ = np.histogram(of_user, edges)
-            share = 100 * counts / max(1, len(of_user))
-            axes.stairs(share, edges, color=colour, linestyle=dash, linewidth=1.9)
+        edges = _edges(np.concatenate(values), *_range(measure, reading, x))
+        shown = [100 * np.histogram(of_user, edges)[0] / max(1, len(of_user)) for of_user in values]
+        for place, ((colour, dash), share) in enumerate(zip(SERIES, shown, strict=False)):
+            covered = sum(np.array_equal(share, later) for later in shown[place + 1 :])  # wider, to be seen below those
+            axes.stairs(share, edges, color=colour, linestyle=dash, linewidth=_LINE * (1 + covered))
         title = name.capitalize() + (f" {measure.alias.upper()}" if measure.alias != name else "")
         axes.set_title(title, loc="left", fontsize=TEXT, fontweight="bold", color=INK)
         closer = "larger = closer" if measure.larger_is_closer else "smaller = closer"
@@ -61,14 +68,17 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
         label_axes(axes, "", "share of others (%)" if at in (1, 4) else "")
     for (colour, dash), user, row in zip(SERIES, chosen, rows, strict=False):
         n = int(x.user_counts[row])
-        figure.axes[0].plot([], [], color=colour, linestyle=dash, linewidth=1.9, label=f"user {user} ({n:,} ratings)")
+        figure.axes[0].plot(
+            [], [], color=colour, linestyle=dash, linewidth=_LINE, label=plain(f"user {user} ({counted(n, 'rating')})")
+        )
     figure.legend(loc="outside lower center", ncols=len(chosen), frameon=False, fontsize=SMALL, labelcolor=INK)
     reached = np.mean([shared.sum() / max(1, x.n_users - 1) for shared in others])
     names = f"user {chosen[0]} is" if len(chosen) == 1 else f"{len(chosen)} users are"
     headline(
         figure,
         f"How alike {names} to everyone else, by six measures",
-        f"the {reading}'s reading; of the others, {reached:.0%} rated something in common and are counted here",
+        f"the {reading}'s reading: {_READINGS[reading]}; of the others, {reached:.0%} rated something in common and "
+        f"are counted here{_without_pearson(undefined)}",
     )
     return figure
 
@@ -82,14 +92,32 @@ def quiet_typical_busy(x: Interactions) -> list[Id]:
     return found
 
 
-def _edges(values: Array) -> Array:
-    """Bin edges over the finite values: equal widths, or a bin for each value where only a few occur."""
-    finite = values[np.isfinite(values)]
+def _without_pearson(undefined: list[Array]) -> str:
+    """For how many of those who share something Pearson is 0 for want of a correlation, in words."""
+    if not any(there.any() for there in undefined):
+        return ""
+    each = [f"{there.mean():.0%}" if len(there) else "0%" for there in undefined]
+    shares = each[0] if len(set(each)) == 1 else f"{', '.join(each[:-1])} and {each[-1]}"
+    return f"; Pearson is 0 by definition for {shares} of these, for one of the two rated all of it alike"
+
+
+def _range(measure: Measure, reading: Reading, x: Interactions) -> tuple[float, float]:
+    """Between what the values of a measure can be."""
+    if measure.larger_is_closer:
+        return (-1.0 if measure.name == "pearson" or (x.scale[0] < 0 and measure.name == "cosine") else 0.0), 1.0
+    return 0.0, 1.0 if measure.name == "chebyshev" and reading == "notebook" else float("inf")
+
+
+def _edges(values: Array, low: float, high: float) -> Array:
+    """Bin edges over the finite values: equal widths, or a bin for each value where only a few occur; none of them
+    outside what is possible."""
+    finite = np.clip(values[np.isfinite(values)], low, high)  # a cosine may be above 1 by rounding
     distinct = np.unique(np.round(finite, 6))
     if len(distinct) > _BINS:
         return np.linspace(finite.min(), finite.max(), _BINS + 1)
     if len(distinct) < 2:
-        middle = distinct[0] if len(distinct) else 0.5
-        return np.linspace(middle - 0.5, middle + 0.5, 4)
+        reach = 2 * distinct[0] if len(distinct) and distinct[0] > 0 else 1.0
+        return np.linspace(low, high if np.isfinite(high) else reach, _BINS + 1)
     between = (distinct[1:] + distinct[:-1]) / 2
-    return np.concatenate([[2 * distinct[0] - between[0]], between, [2 * distinct[-1] - between[-1]]])
+    first, last = 2 * distinct[0] - between[0], 2 * distinct[-1] - between[-1]
+    return np.concatenate([[max(first, low)], between, [min(last, high)]])

@@ -11,12 +11,14 @@ import re
 import textwrap
 import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 
@@ -53,13 +55,36 @@ SERIES = tuple(
 
 WIDTH = 5.6  # inches; narrow, so that text stays legible when a phone scales the picture down
 _NOTEBOOK_DPI = 110
+NO_LETTER = "\N{WHITE SQUARE}"
 #: Whole numbers with commas.
 THOUSANDS = FuncFormatter(lambda value, _: f"{value:,.0f}")
 HEADLINE, TEXT, SMALL = 13.5, 11.0, 10.0  # points
 
 
+#: Where a letter is looked for that matplotlib's own font lacks: what Linux, macOS and Windows have for other scripts.
+FALLBACKS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei", "Droid Sans Fallback", "PingFang SC", "Hiragino Sans GB", "Hiragino Sans",
+    "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic", "Noto Sans", "Noto Sans Devanagari",
+    "Noto Sans Thai", "Arial Unicode MS", "Nirmala UI", "Leelawadee UI", "Segoe UI Symbol",
+)  # fmt: skip
+
+
+def families() -> tuple[str, ...]:
+    """The fonts of all pictures: matplotlib's own, or what it was told, and of `FALLBACKS` those that are installed."""
+    installed = set(fontManager.get_font_names())
+    return (FontProperties().get_name(), *(name for name in FALLBACKS if name in installed))
+
+
 class Picture(Figure):
     """A figure that notebooks show as it is, without a word to matplotlib first."""
+
+    def draw(self, renderer: Any) -> None:
+        """As any figure, with what other fonts have where the first lacks a letter."""
+        fonts = families()
+        for text in self.findobj(Text):  # here, for axes make the texts of their ticks when they are drawn
+            text.set_fontfamily(fonts)
+        super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
@@ -143,12 +168,24 @@ def headline(figure: Figure, says: str, note: str = "") -> None:
 
 
 def plain(text: str) -> str:
-    """Text that matplotlib shows as it is, whatever dollar signs a title has; a box for what the font cannot write."""
+    """Text that matplotlib shows as it is, whatever dollar signs a title has; a box for what no font can write."""
     text = text.replace("$", r"\$")
     if text.isascii():
         return text
-    font = get_font(findfont(FontProperties()))  # both are kept by matplotlib
-    return "".join(c if c.isspace() or font.get_char_index(ord(c)) else _NO_LETTER for c in text)
+    fonts = families()
+    return "".join(c if c.isspace() or _writable(c, fonts) else NO_LETTER for c in text)
+
+
+@cache
+def _writable(letter: str, fonts: tuple[str, ...]) -> bool:
+    """Whether one of the fonts has it, for headlines as for all else."""
+    files = [[findfont(FontProperties(family=name, weight=how)) for name in fonts] for how in ("normal", "bold")]
+    return all(any(get_font(file).get_char_index(ord(letter)) for file in of_weight) for of_weight in files)
+
+
+def has_boxes(figure: Figure) -> bool:
+    """Whether letters are missing in a figure that has been drawn."""
+    return any(NO_LETTER in text.get_text() for text in figure.findobj(Text))
 
 
 def description(figure: Figure) -> str:
@@ -159,7 +196,6 @@ def description(figure: Figure) -> str:
 #: Artists whose group id begins so are drawn without softened edges: cells that touch would show seams.
 CELLS = "cells"
 _EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
-_NO_LETTER = "\N{WHITE SQUARE}"
 _exporting = threading.Lock()
 
 

@@ -242,6 +242,17 @@ def measure_rows(code: int, lanes: Array, of_x: Array, statistics: Array, spread
 
 
 @kernel
+def constant_rows(code: int, lanes: Array, of_x: Array, statistics: Array, out: Array) -> None:
+    """`out` bool (n,): where rows share something, but Pearson (in the reading of `code`) is 0 only because one of the
+    two does not vary there."""
+    means = np.empty(2)
+    for row in range(len(out)):
+        center_pair(code, lanes[row], of_x, statistics[row], means)
+        _, square_x, square_y = pearson_terms(lanes[row], means[0], means[1])
+        out[row] = lanes[row, 0] > 0.0 and not (square_x > 0.0 and square_y > 0.0)
+
+
+@kernel
 def shrink_rows(code: int, lanes: Array, shrinkage: float, out: Array) -> None:
     """Trust a pair by its n co-rated entries: s n / (n + λ) for a similarity, d (n + λ) / n for a distance."""
     if shrinkage > 0.0:

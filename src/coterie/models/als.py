@@ -14,7 +14,7 @@ from coterie.errors import ParameterError
 from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
 from coterie.models.content_maps import ALL, content_of
 from coterie.models.content_prior import ContentPrior, residuals
-from coterie.models.factors import FactorModel, pair_products
+from coterie.models.factors import FactorModel, known_products, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.scale import unit_of
@@ -139,7 +139,9 @@ class ALS(FactorModel):
         self._solve(train, "users", items, mean, users)
 
         def predict(user: Array, item: Array) -> Array:
-            biases = mean + users[user, d] + items[item, d] if self.biases else 0.0
+            if not self.biases:
+                return unit * known_products(users, items, user, item, train.mean / unit)
+            biases: Array = mean + users[user, d] + items[item, d]
             return unit * (pair_products(users[:, :d], items[:, :d], user, item) + biases)
 
         keep = {"users": users, "items": items} | ({} if prior is None else {"features": prior.weights})

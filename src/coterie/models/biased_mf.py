@@ -98,7 +98,7 @@ class BiasedMF(FactorModel):
         self.mean_, unit = train.mean, unit_of(*train.scale)
         self.unit_ = unit
         random = np.random.default_rng(self.random_state)
-        users, items = (first_factors(random, n, self.n_factors) for n in train.shape)
+        users, items = (first_factors(random, n, self.n_factors) for n in (train.user_counts, train.item_counts))
         user_biases, item_biases = (np.zeros(n, np.float32) for n in train.shape)
         residuals = train.values - np.float32(self.mean_)
         residuals /= np.float32(unit)  # all that is learned is in units, up to the end
@@ -122,8 +122,7 @@ class BiasedMF(FactorModel):
             squares = run_epoch(cells, epoch.generator, work)
             penalties = penalty(train.user_counts, users, user_biases) + penalty(train.item_counts, items, item_biases)
             epoch.objective = unit**2 * (squares + self.regularization * penalties)
-        rated = train.item_counts > 0
-        self.item_factors_ = np.where(rated[:, None], items[:, : self.n_factors], np.float32(0))
+        self.item_factors_ = items[:, : self.n_factors].copy()
         self.item_biases_ = unit * item_biases
         self.user_factors_, offsets = self._fold_in(train.to_scipy())
         self.user_offsets_ = np.asarray(offsets)
@@ -145,10 +144,14 @@ class BiasedMF(FactorModel):
         return self.mean_ + float(self.item_biases_[item]), parts, text
 
 
-def first_factors(random: np.random.Generator, n: int, n_factors: int) -> Array:
-    """Small random factors (n, whole vectors); what pads them is zero, and descent leaves it so."""
-    factors = np.zeros((n, padded(n_factors)), np.float32)
-    factors[:, :n_factors] = np.float32(0.1) * random.standard_normal((n, n_factors), np.float32)
+def first_factors(random: np.random.Generator, counts: Array, n_factors: int) -> Array:
+    """Small random factors (n, whole vectors) of rows with so many ratings.
+
+    What pads them is zero, and so are rows without ratings: nothing is known of these, and descent leaves both so.
+    """
+    factors = np.zeros((len(counts), padded(n_factors)), np.float32)
+    factors[:, :n_factors] = np.float32(0.1) * random.standard_normal((len(counts), n_factors), np.float32)
+    factors[counts == 0] = 0
     return factors
 
 

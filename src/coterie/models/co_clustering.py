@@ -105,7 +105,8 @@ class CoClustering(Recommender):
         squares = float(excess @ excess)
 
         def predict(who: Array, what: Array) -> Array:
-            return self._rate(users[who], user_means[who], train.user_counts[who] == 0, items[what], what)
+            ratings = self._rate(users[who], user_means[who], train.user_counts[who] == 0, items[what], what)
+            return np.where(train.item_counts[what] == 0, user_means[who], ratings)
 
         keep: dict[str, Array] = {
             "users": users,

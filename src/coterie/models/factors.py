@@ -99,12 +99,9 @@ class FactorModel(Recommender):
 
     def _predict(self, profiles: sp.csr_matrix, users: Array | None, rows: Array, items: Array) -> Array:
         factors, offsets = self._people(profiles, users)
-        predicted = pair_products(factors, self.item_factors_, rows, items)
         if offsets is not None:
-            return predicted + self.item_biases_[items] + offsets[rows]
-        silent: Array = ~np.asarray(factors.any(axis=1))
-        predicted[silent[rows] | ~self._known_items[items]] = self._fallback()
-        return predicted
+            return pair_products(factors, self.item_factors_, rows, items) + self.item_biases_[items] + offsets[rows]
+        return known_products(factors, self.item_factors_, rows, items, float(self._fallback()))
 
     def _fallback(self) -> np.float32:
         """The rating predicted where there are no factors to go by."""
@@ -222,6 +219,15 @@ def pair_products(left: Array, right: Array, rows: Array, columns: Array) -> Arr
     for start in range(0, len(rows), _BLOCK_PAIRS):
         block = slice(start, start + _BLOCK_PAIRS)
         np.einsum("ij,ij->i", left[rows[block]], right[columns[block]], out=products[block])
+    return products
+
+
+def known_products(left: Array, right: Array, rows: Array, columns: Array, fallback: float) -> Array:
+    """`pair_products`, and the `fallback` where one of the two has no factors: what a model without biases predicts, in
+    its trace of held-out errors as in the end."""
+    products = pair_products(left, right, rows, columns)
+    knows, known = (np.asarray(factors.any(axis=1)) for factors in (left, right))
+    products[~(knows[rows] & known[columns])] = fallback
     return products
 
 

@@ -12,7 +12,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Axis, Interactions
 from coterie.errors import DataError, ParameterError
 from coterie.kernels.nmf import Problem, gram_of, improve, solve, width
-from coterie.models.factors import FactorModel, pair_products, support
+from coterie.models.factors import FactorModel, known_products, support
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.scale import unit_of
 from coterie.models.tables import check_length
@@ -127,7 +127,9 @@ class NMF(FactorModel):
         users *= np.float32(unit)
 
         def predict(user: Array, item: Array) -> Array:
-            return pair_products(users, items, user, item)
+            asked, place = np.unique(user, return_inverse=True)  # solved exactly, as in the end: a sweep is behind that
+            factors = self._solve_users(self._problem(items[:, :d].copy()), train.to_scipy()[asked])
+            return known_products(factors, items[:, :d], place, item, train.mean)
 
         for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}, predict=predict):
             self._improve(train, "users", items, users)
@@ -161,8 +163,11 @@ class NMF(FactorModel):
         return self._problem(self.item_factors_)
 
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
+        return self._solve_users(self._folding, profiles), None
+
+    def _solve_users(self, problem: Problem, profiles: sp.csr_matrix) -> Array:
         ridge = self._ridge(np.diff(profiles.indptr))
-        return solve(self._folding, profiles.indptr, profiles.indices, profiles.data, ridge), None
+        return solve(problem, profiles.indptr, profiles.indices, profiles.data, ridge)
 
     # ---- looking inside ----------------------------------------------------------------------------
 

@@ -110,7 +110,7 @@ class SVDPlusPlus(FactorModel):
         self.unit_ = unit
         profiles, d = train.to_scipy(), self.n_factors
         random = np.random.default_rng(self.random_state)
-        users, items = (first_factors(random, n, d) for n in train.shape)
+        users, items = (first_factors(random, n, d) for n in (train.user_counts, train.item_counts))
         implicit = np.zeros_like(items)
         user_biases, item_biases = (np.zeros(n, np.float32) for n in train.shape)
         residuals = train.values - np.float32(self.mean_)
@@ -141,8 +141,7 @@ class SVDPlusPlus(FactorModel):
                 + penalty(how_often, implicit, np.zeros_like(item_biases))
             )
             epoch.objective = unit**2 * (squares + self.regularization * penalties)
-        rated = train.item_counts > 0
-        self.item_factors_ = np.where(rated[:, None], items[:, :d], np.float32(0))
+        self.item_factors_ = items[:, :d].copy()
         self.implicit_factors_, self.item_biases_ = unit * implicit[:, :d], unit * item_biases
         self.user_factors_, offsets = self._fold_in(profiles)
         self.user_offsets_ = np.asarray(offsets)
