@@ -9,7 +9,7 @@ import typer
 
 from coterie.cli.clusters import DEFAULT_VECTORS
 from coterie.cli.options import DataArgument
-from coterie.cli.output import Output, cell, heading, table, working
+from coterie.cli.output import INTERRUPTED, Output, cell, complain, heading, table, working
 from coterie.data.wording import counted
 
 if TYPE_CHECKING:
@@ -70,21 +70,28 @@ def explore(
         typer.Option(metavar="NAME|FILE", help="Word vectors for a map by titles.", rich_help_panel=_MAPS),
     ] = DEFAULT_VECTORS,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all that is drawn by chance.")] = 0,
-) -> None:
+) -> int:
     """Look at ratings, items, neighbours and models: one page with pictures that needs no network."""
-    from coterie.cli.compare import contestant
-    from coterie.explore.exploration import explore_dataset
+    so_far = "nothing was written"
+    try:
+        from coterie.cli.compare import contestant
+        from coterie.explore.exploration import explore_dataset
 
-    dataset = data.load()
-    chosen_users = None if not users else [dataset.interactions.users.parse(text) for text in users]
-    chosen_items = _chosen(dataset, items)
-    models = [contestant(text, dataset) for text in model or []]
-    with working(f"Drawing {dataset.name}"):
-        made = explore_dataset(
-            dataset, models, chosen_users, chosen_items, maps, map_method, vectors=vectors, random_state=seed
-        )
-        files = made.write(output, png, svg)
+        dataset = data.load()
+        chosen_users = None if not users else [dataset.interactions.users.parse(text) for text in users]
+        chosen_items = _chosen(dataset, items)
+        models = [contestant(text, dataset) for text in model or []]
+        with working(f"Drawing {dataset.name}"):
+            made = explore_dataset(
+                dataset, models, chosen_users, chosen_items, maps, map_method, vectors=vectors, random_state=seed
+            )
+            so_far = f"not everything was written to {output}"
+            files = made.write(output, png, svg)
+    except KeyboardInterrupt:
+        complain("interrupted", so_far)
+        return INTERRUPTED
     _show(made, files, out)
+    return 0
 
 
 def _chosen(dataset: Dataset, items: list[str] | None) -> list[Id] | None:
