@@ -88,12 +88,31 @@ def test_chosen_users_and_items() -> None:
 
 def test_models_are_fitted_and_looked_into() -> None:
     models: list[Any] = [ct.NMF(n_factors=2, n_iterations=2), ct.ItemKNN(), ct.SVD(n_factors=2), ct.BPR(n_epochs=2)]
-    made = explore_dataset(Dataset(world(), catalog()), [*models, ct.SVD(n_factors=2)], maps=[])
+    made = explore_dataset(Dataset(world(), catalog()), models, maps=[])
     expected = {
         "convergence-nmf", "calibration-nmf", "parts-nmf", "map-by-nmf", "calibration-svd", "singular-values-svd",
-        "map-by-svd", "convergence-bpr", "map-by-bpr", "calibration-svd-2", "singular-values-svd-2", "map-by-svd-2",
+        "map-by-svd", "convergence-bpr", "map-by-bpr",
     }  # fmt: skip
     extra = set(made.figures) - set(EVERYTHING)
     assert expected <= extra
     assert extra - expected <= {"calibration-item-knn"}
-    assert list(made.sections)[-1] == "The model bpr"
+    assert list(made.sections)[-4:] == [  # with what is not as by default
+        "The model nmf(n_factors=2, n_iterations=2)", "The model item-knn", "The model svd(n_factors=2)",
+        "The model bpr(n_epochs=2)",
+    ]  # fmt: skip
+    assert "nmf is off by" in description(made.figures["calibration-nmf"])
+
+
+def test_models_of_one_name_are_told_apart() -> None:
+    models: list[Any] = [ct.NMF(n_factors=n, n_iterations=2) for n in (2, 3, 3)]
+    made = explore_dataset(Dataset(world(), catalog()), models, maps=[])
+    called = [f"nmf(n_factors={n}, n_iterations=2)" for n in (2, 3)]
+    called.append(f"{called[1]} #2")
+    assert list(made.sections)[-3:] == [f"The model {name}" for name in called]
+    for name, section in zip(called, list(made.sections)[-3:], strict=True):
+        convergence, calibration, parts, by = made.sections[section]
+        ending = name.replace("(", "-").replace("=", "-").replace(", ", "-").replace(")", "").replace(" #", "-")
+        assert (convergence, parts) == (f"convergence-{ending}", f"parts-{ending}")
+        assert description(made.figures[convergence]).startswith((f"{name} ", f"How {name} "))
+        assert description(made.figures[calibration]).startswith(f"{name} is off by")
+        assert f"what {name} makes of ratings" in description(made.figures[by])

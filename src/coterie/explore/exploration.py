@@ -24,7 +24,7 @@ from coterie.explore.data_figures import lorenz_curves, ratings_matrix
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
 from coterie.explore.html import Html, join, page, picture, tag, write_page
 from coterie.explore.map_figures import item_map
-from coterie.explore.model_figures import calibration, convergence, nmf_parts, singular_values
+from coterie.explore.model_figures import calibration, convergence, named_models, nmf_parts, singular_values
 from coterie.explore.neighbor_figures import neighbor_graph
 from coterie.explore.places import MapMethod
 from coterie.explore.report import checks_section, next_steps, opening
@@ -170,15 +170,15 @@ def explore_dataset(
         _add(made, wanted)
     for wanted in _structure_pictures(dataset, maps, method, vectors, random_state):
         _add(made, wanted)
-    for model in models:
-        for wanted in _model_pictures(dataset, model, method, random_state):
+    for name, model in named_models(models).items():
+        for wanted in _model_pictures(dataset, name, model, method, random_state):
             _add(made, wanted)
     return made
 
 
 def _add(made: Exploration, wanted: _Wanted) -> None:
     name, n = wanted.name, 2
-    while name in made.figures:  # two models of one name
+    while name in made.figures:  # two models alike
         name, n = f"{wanted.name}-{n}", n + 1
     try:
         made.figures[name] = wanted.draw()
@@ -250,23 +250,25 @@ def _features(dataset: Dataset, by: str, vectors: str | PathLike[str]) -> ItemFe
 
 
 def _model_pictures(
-    dataset: Dataset, model: Recommender, method: MapMethod | None, random_state: int
+    dataset: Dataset, called: str, model: Recommender, method: MapMethod | None, random_state: int
 ) -> Iterator[_Wanted]:
     x, catalog = dataset.interactions, dataset.catalog
     split = split_at_random(x, _HELD_OUT, random_state)
     judged = model.learns_in_sweeps and model.predicts_ratings
     model.fit(split.train, catalog, validation=split.test if judged else None)
-    section, name = f"The model {model.name}", model.name
+    section = f"The model {model.label if called == model.name else called}"
+    name = _in_file_name(called)
     if hasattr(model, "objective_") or hasattr(model, "held_out_rmse_"):
-        yield _Wanted(section, f"convergence-{name}", lambda: convergence(model))
+        yield _Wanted(section, f"convergence-{name}", lambda: convergence({called: model}))
     if model.predicts_ratings:
-        yield _Wanted(section, f"calibration-{name}", lambda: calibration(model, split.test))
+        yield _Wanted(section, f"calibration-{name}", lambda: calibration(model, split.test, name=called))
     if isinstance(model, SVD):
         yield _Wanted(section, f"singular-values-{name}", lambda: singular_values(model))
     if isinstance(model, NMF):
         yield _Wanted(section, f"parts-{name}", lambda: nmf_parts(model))
     if hasattr(model, "item_factors_"):
-        yield _Wanted(section, f"map-by-{name}", lambda: item_map(x, model, catalog, method, random_state=random_state))
+        look: dict[str, Any] = {"random_state": random_state, "name": called}
+        yield _Wanted(section, f"map-by-{name}", lambda: item_map(x, model, catalog, method, **look))
 
 
 # ---- what is shown where nothing was chosen ----------------------------------------------------------------

@@ -45,6 +45,7 @@ def item_map(
     n_items: int = 1000,
     n_titles: int = 30,
     random_state: int = 0,
+    name: str | None = None,
 ) -> Figure:
     r"""The most rated items, placed so that those that are alike are near; the best-known have their titles.
 
@@ -64,6 +65,8 @@ def item_map(
         Titles to write, the most rated first; those that find no room beside their dot are left out.
     random_state : int
         Seed of t-SNE.
+    name : str or None
+        What to call a model; None: its name.
 
     Notes
     -----
@@ -101,7 +104,7 @@ def item_map(
     axes.margins(0.09, 0.05)
     what = _WORDS.get(features.source, features.source or "their features")
     if isinstance(by, Recommender):
-        what = f"what {by.name} makes of ratings"
+        what = f"what {name or by.name} makes of ratings"
     how = "t-SNE" if method == "tsne" else "principal components"
     n_known = (
         f"the {len(rows):,} most rated of {len(known):,} items" if len(rows) < len(known) else f"{len(rows):,} items"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
     CapabilityError
         None of the models learns in sweeps.
     """
-    named = _named(models)
+    named = named_models(models)
     if not 1 <= len(named) <= _MOST_MODELS:
         raise ParameterError(f"models must be one to {_MOST_MODELS}, so that lines can be told apart; {len(named)}")
     traces = {
@@ -119,7 +119,8 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
     return figure
 
 
-def _named(models: Recommender | Mapping[str, Recommender] | Sequence[Recommender]) -> dict[str, Recommender]:
+def named_models(models: Recommender | Mapping[str, Recommender] | Iterable[Recommender]) -> dict[str, Recommender]:
+    """What to call each model: its name, with its options where others have the same, and a number where that too."""
     if isinstance(models, Recommender):
         return {models.name: models}
     if isinstance(models, Mapping):
@@ -214,7 +215,9 @@ def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
     return figure
 
 
-def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GROUPS) -> Figure:
+def calibration(
+    model: Recommender, held_out: Interactions, n_groups: int = _GROUPS, name: str | None = None
+) -> Figure:
     """Ratings that were given against those that a model predicted: on the diagonal, what it says is what happens.
 
     Parameters
@@ -226,6 +229,8 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     n_groups : int, 1 to 50
         Groups of predictions with as many ratings each, ten at least (fewer groups where there are fewer); in each the
         mean prediction stands against the mean rating, from 30 ratings on with its 95 % interval.
+    name : str or None
+        What to call the model; None: its name.
 
     Raises
     ------
@@ -234,6 +239,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     """
     if not 1 <= n_groups <= 50:
         raise ParameterError(f"n_groups must be a whole number from 1 to 50, not {n_groups!r}")
+    name = name or model.name
     if not held_out.nnz:
         raise DataError("there are no held-out ratings to hold predictions against")
     users, items = held_out.users.ids[held_out.user_index], held_out.items.ids[held_out.indices]
@@ -250,7 +256,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     room = 0.08 * ((high - low) or 1.0)
     ends = [low - room, high + room]
     axes.plot(ends, ends, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2, label="as predicted")
-    axes.errorbar(at, means, yerr=wide, fmt="o", color=BLUE, markersize=6, linewidth=1.8, label=plain(model.name))
+    axes.errorbar(at, means, yerr=wide, fmt="o", color=BLUE, markersize=6, linewidth=1.8, label=plain(name))
     axes.set_xlim(*ends)
     axes.set_ylim(*ends)
     axes.set_aspect("equal")
@@ -262,7 +268,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     among = f"{_counted(held_out.nnz, 'held-out rating')} in {_counted(len(groups), 'group')} by prediction"
     headline(
         figure,
-        f"{model.name} is off by {off:.2f} on average",
+        f"{name} is off by {off:.2f} on average",
         f"{among}; RMSE {rmse:.3f}{sure}",
     )
     return figure
