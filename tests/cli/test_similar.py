@@ -72,7 +72,7 @@ def test_as_many_terms_as_rows(run: Run, movies: Path) -> None:
     document = run("similar", "1", "3", "--data", movies, "--json").document
     n = len(document["co_rated"])
     manhattan = next(m for m in document["measures"] if m["name"] == "manhattan")["table"]
-    few, all_of_them = (" ".join(run("similar", "1", "3", "-k", k, "--data", movies).out.split()) for k in ("2", str(n)))
+    few, all_of_them = (" ".join(run("similar", "1", "3", "-k", k, "--data", movies).out.split()) for k in (2, n))
     first, *rest = (f"{term:g}" for term in manhattan["terms"])
     assert f"{first} + {rest[0]} + ... = {manhattan['total']:g}" in few
     assert f"(-k {n} shows all, and all terms)" in few

@@ -31,7 +31,10 @@ def similar(
     items: Annotated[
         bool, typer.Option("--items", metavar="", help="They are items (ids or titles), not users.")
     ] = False,
-    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many co-rated, and terms of sums, or nearest to show.")] = 10,
+    k: Annotated[
+        int,
+        typer.Option("-k", min=1, metavar="N", help="Rows of co-rated (and terms of sums), or of nearest, to show."),
+    ] = 10,
     change: Annotated[
         str | None,
         typer.Option(
@@ -126,10 +129,10 @@ def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, change: str | None, k
     from coterie.lessons import lesson, showing
 
     found = lesson(dataset, a, b, axis, None if change is None else _change(change, dataset, axis))
-    shared = found.co_rated
-    rest = [f"... and {counted(len(shared) - k, 'more row')} (-k {len(shared)} shows all, and all terms)"] if len(shared) > k else []
+    shared, n = found.co_rated, len(found.co_rated)
+    rest = [f"... and {counted(n - k, 'more row')} (-k {n} shows all, and all terms)"] if n > k else []
     sides = shared.head(k).rename({"a": f"{axis[:-1]} {a}", "b": f"{axis[:-1]} {b}"})
-    side_by_side: list[RenderableType] = [frame_table(sides), *rest] if len(shared) else []
+    side_by_side: list[RenderableType] = [frame_table(sides), *rest] if n else []
     what_if: list[RenderableType] = []
     if found.what_if is not None:
         what_if = ["\n" + heading(showing.change(found.what_if, found)), _changes(found)]

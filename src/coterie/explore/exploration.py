@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from coterie.content.features import ItemFeatures, item_features
 from coterie.content.titles import TitleVectors
 from coterie.content.words import DEFAULT_VECTORS
-from coterie.data.dataset import Dataset
+from coterie.data.dataset import Dataset, as_dataset
+from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.evaluation.splits import split_at_random
@@ -33,6 +34,7 @@ from coterie.explore.style import WIDTH, to_svg
 from coterie.models.base import Recommender
 from coterie.models.nmf import NMF
 from coterie.models.svd import SVD
+from coterie.models.tables import id_list
 from coterie.storage import replace_text
 from coterie.storage.files import replacing
 
@@ -126,10 +128,10 @@ class Exploration:
 
 
 def explore_dataset(
-    dataset: Dataset,
-    models: Iterable[Recommender] = (),
-    users: Sequence[Id] | None = None,
-    items: Sequence[Id] | None = None,
+    dataset: Dataset | Interactions,
+    models: Iterable[Recommender] | Recommender = (),
+    users: Iterable[Id] | Id | None = None,
+    items: Iterable[Id] | Id | None = None,
     maps: Sequence[str] | None = None,
     method: MapMethod | None = None,
     vectors: str | PathLike[str] = DEFAULT_VECTORS,
@@ -139,7 +141,7 @@ def explore_dataset(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset or Interactions
     models : recommenders, not yet fitted
         Each is fitted to nine tenths of the ratings; its convergence, its calibration on the other tenth, its parts
         and its map are drawn, as far as it has them. Without any, only a quick `SVD` is fitted.
@@ -161,11 +163,13 @@ def explore_dataset(
     DataError
         There are no ratings. What only some figures need and these data lack is in `Exploration.left_out`.
     """
+    dataset = as_dataset(dataset)
     if not dataset.interactions.nnz:
         raise DataError(f"{dataset.name} has no ratings, so there is nothing to draw")
     if wrong := [by for by in maps or () if by not in MAPS]:
         raise ParameterError(f"maps are by {', '.join(MAPS)}, not by {wrong[0]!r}")
     made = Exploration(dataset)
+    users, items = (None if ids is None else id_list(ids) for ids in (users, items))
     for wanted in _data_pictures(dataset, users, items):
         _add(made, wanted)
     for wanted in _structure_pictures(dataset, maps, method, vectors, random_state):

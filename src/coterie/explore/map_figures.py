@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from coterie.content.features import ItemFeatures
 from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.explore.labels import name_points
@@ -38,9 +39,9 @@ _LINE = 22  # characters of a title in a line
 
 
 def item_map(
-    x: Interactions,
+    x: Interactions | Dataset,
     by: Recommender | ItemFeatures,
-    catalog: Catalog | None = None,
+    catalog: Catalog | Dataset | None = None,
     method: MapMethod | None = None,
     n_items: int = 1000,
     n_titles: int = 30,
@@ -51,7 +52,7 @@ def item_map(
 
     Parameters
     ----------
-    x : Interactions
+    x : Interactions or Dataset
     by : Recommender or ItemFeatures
         A fitted model with factors, or features with a row for each item of `x` (genome, tags, titles). Features, and
         what a model makes of items, are compared by their cosine: rows have length 1.
@@ -86,6 +87,7 @@ def item_map(
         check_method(method)
     if not 3 <= n_items <= _MOST:
         raise ParameterError(f"n_items must be a whole number from 3 to {_MOST:,}, not {n_items!r}")
+    x, catalog = as_dataset(x).interactions, as_dataset(x if catalog is None else catalog).catalog
     features = _of_model(by, x) if isinstance(by, Recommender) else by
     if features.matrix.shape[0] != x.n_items:
         raise DataError(f"features of {features.matrix.shape[0]:,} items do not fit ratings of {x.n_items:,} items")

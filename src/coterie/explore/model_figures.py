@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.explore.style import (
@@ -216,7 +217,7 @@ def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
 
 
 def calibration(
-    model: Recommender, held_out: Interactions, n_groups: int = _GROUPS, name: str | None = None
+    model: Recommender, held_out: Interactions | Dataset, n_groups: int = _GROUPS, name: str | None = None
 ) -> Figure:
     """Ratings that were given against those that a model predicted: on the diagonal, what it says is what happens.
 
@@ -224,7 +225,7 @@ def calibration(
     ----------
     model : Recommender
         Fitted without these ratings.
-    held_out : Interactions
+    held_out : Interactions or Dataset
         Ratings of users that the model knows (items that it does not know are predicted from what else is known).
     n_groups : int, 1 to 50
         Groups of predictions with as many ratings each, ten at least (fewer groups where there are fewer); in each the
@@ -239,7 +240,7 @@ def calibration(
     """
     if not 1 <= n_groups <= 50:
         raise ParameterError(f"n_groups must be a whole number from 1 to 50, not {n_groups!r}")
-    name = name or model.name
+    name, held_out = name or model.name, as_dataset(held_out).interactions
     if not held_out.nnz:
         raise DataError("there are no held-out ratings to hold predictions against")
     users, items = held_out.users.ids[held_out.user_index], held_out.items.ids[held_out.indices]

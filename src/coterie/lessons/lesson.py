@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from coterie import similarity
-from coterie.data.dataset import Dataset
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Axis, Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import ParameterError
@@ -176,7 +176,7 @@ def lesson(
     ParameterError
         Both are the same; or `change` is about something they do not share, or off the scale.
     """
-    x, catalog = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
+    x, catalog = as_dataset(data).interactions, as_dataset(data).catalog
     x.vocabulary(axis).indices([a, b])
     if a == b:
         raise ParameterError(f"both are {axis[:-1]} {a!r}; give two different {axis}")
