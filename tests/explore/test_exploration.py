@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from coterie.data.dataset import Dataset
 from coterie.errors import DataError, ParameterError, UnknownIdError
 from coterie.explore import Exploration, explore_dataset
 from coterie.explore.exploration import MAPS
-from coterie.explore.style import description
+from coterie.explore.style import WIDTH, description, words
 from tests.explore.pictures import catalog, make, world
 
 EVERYTHING = [
@@ -43,6 +45,36 @@ def test_the_page_has_every_picture_and_needs_no_network(whole: Exploration, tmp
     assert not re.search(r'(?:src|href)="(?!data:)', text) and "What is not shown" not in text
     for figure in whole.figures.values():
         assert 'alt="' in text and description(figure).split(". ")[0].replace("'", "&#x27;") in text
+
+
+def test_headlines_are_text_of_the_page_and_not_of_its_pictures(whole: Exploration, tmp_path: Path) -> None:
+    text = whole.write(tmp_path, svg=True)[0].read_text(encoding="utf-8")
+    shown = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+    assert len(shown) == len(EVERYTHING)
+    by_alt = {description(figure): name for name, figure in whole.figures.items()}
+    for element in shown:
+        alt = html.unescape(re.findall('alt="(.*?)"', element)[0])
+        name = by_alt.pop(alt)
+        says, note = words(whole.figures[name])
+        caption = html.unescape(re.findall("<figcaption.*?</figcaption>", element)[0])
+        assert f"<strong>{says}</strong>" in caption and (f"<span>{note}</span>" in caption) == bool(note)
+        assert f"{says}. {note}".strip() == alt
+        svg = base64.b64decode(re.findall(r"svg\+xml;base64,([^\"]+)", element)[0]).decode()
+        alone = (tmp_path / f"{name}.svg").read_text()
+        assert 'id="headline' in alone and 'id="headline' not in svg
+        (_, top, width, height), (_, _, full_width, full_height) = map(view, (svg, alone))
+        assert (width, top + height) == pytest.approx((full_width, full_height))
+        assert 20 < top < 100
+        assert ('class="panel"' in element) == (width > 72 * WIDTH)
+        assert ('tabindex="0"' in element) == (width > 72 * WIDTH)
+
+
+def view(svg: str) -> tuple[float, ...]:
+    """The view box of a picture, whose size is the same in points."""
+    left, top, width, height = map(float, re.findall(r'viewBox="([^"]+)"', svg)[0].split())
+    size = [float(re.findall(rf'<svg[^>]* {side}="([^"]+)pt"', svg)[0]) for side in ("width", "height")]
+    assert size == pytest.approx([width, height])
+    return left, top, width, height
 
 
 def test_each_picture_as_a_file(whole: Exploration, tmp_path: Path) -> None:

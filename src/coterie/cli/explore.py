@@ -102,7 +102,7 @@ def _chosen(dataset: Dataset, items: list[str] | None) -> list[Id] | None:
 
 def _show(made: Exploration, files: list[Path], out: Output) -> None:
     """What each picture says, and where they are."""
-    from coterie.explore.style import description
+    from coterie.explore.style import description, words
 
     says = {name: description(figure) for name, figure in made.figures.items()}
     document: dict[str, Any] = {
@@ -110,8 +110,8 @@ def _show(made: Exploration, files: list[Path], out: Output) -> None:
         "pictures": [{"name": name, "says": text} for name, text in says.items()], "left_out": made.left_out,
     }  # fmt: skip
     shown = table({"picture": "left", "what it says": "left"})
-    for name, text in says.items():
-        shown.add_row(cell(name), cell(text.partition(". ")[0]))
+    for name, figure in made.figures.items():
+        shown.add_row(cell(name), cell(words(figure)[0]))
     left_out = [f"{cell(name)} is not shown: {cell(why)}" for name, why in made.left_out.items()]
     others = f", and {counted(len(files) - 1, 'picture')} beside it" if len(files) > 1 else ""
     where = f"[bold]{cell(str(files[0]))}[/bold]{others}  (open it in a browser; it needs no network)"
