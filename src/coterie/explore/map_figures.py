@@ -29,7 +29,7 @@ from coterie.models.base import Recommender
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MOST = 1500  # dots that can still be seen one by one
-_REACH = 26.0  # points; how far a name may be moved from its dot
+_REACH = 80.0  # points; how far a name may be moved from its dot
 _WORDS = {
     "genome": "the tag genome",
     "tags": "the tags people gave",
@@ -101,7 +101,7 @@ def item_map(
     axes = new_axes(figure, grid="")
     named = rows[:n_titles]
     axes.scatter(at[n_titles:, 0], at[n_titles:, 1], s=9, color=QUIET, alpha=0.75, linewidths=0, label="items")
-    axes.scatter(at[:n_titles, 0], at[:n_titles, 1], s=20, color=BLUE, linewidths=0, label="the best-known")
+    blue = axes.scatter(at[:n_titles, 0], at[:n_titles, 1], s=20, color=BLUE, linewidths=0, label="the best-known")
     no_scale(axes)
     axes.margins(0.09, 0.05)
     what = _WORDS.get(features.source, features.source or "their features")
@@ -112,11 +112,14 @@ def item_map(
         f"the {len(rows):,} most rated of {len(known):,} items" if len(rows) < len(known) else f"{len(rows):,} items"
     )
     headline(
-        figure, f"A map of items by {what}", f"near means alike; {n_known}, the best-known in blue, placed by {how}"
+        figure,
+        f"A map of items by {what}",
+        f"near means alike; {n_known}, in blue the best-known that have room for a name; placed by {how}",
     )
     if len(named):
         titles = _titles(x, named, catalog)
-        name_points(figure, axes, at[:n_titles], titles, size=SMALL - 1.5, apart=7.0, reach=_REACH, halo=True)
+        written = name_points(figure, axes, at[:n_titles], titles, size=SMALL - 1.5, apart=7.0, reach=_REACH, halo=True)
+        blue.set_facecolor([BLUE if place in written else QUIET for place in range(len(named))])
     return figure
 
 

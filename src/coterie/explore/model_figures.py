@@ -146,8 +146,9 @@ def _all_handles(figure: Figure) -> tuple[list[Any], list[str]]:
 def _mark_best(axes: Axes, errors: Array) -> None:
     best = int(np.nanargmin(errors))
     axes.plot(best + 1, errors[best], "o", color=ORANGE, markersize=8, label="best")
+    axes.margins(y=0.16)  # below the smallest there is no line to write on
     axes.annotate(
-        f"{errors[best]:.4f}", (best + 1, errors[best]), xytext=(0, 9), textcoords="offset points",
+        f"{errors[best]:.4f}", (best + 1, errors[best]), xytext=(0, -8), textcoords="offset points", va="top",
         ha="center" if 0 < best < len(errors) - 1 else "right" if best else "left", color=ORANGE, fontsize=SMALL,
     )  # fmt: skip
 
@@ -193,7 +194,7 @@ def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
     figure = new_figure(height=1.0 + rows * (0.65 + 0.25 * k), width=8.6)
     for part in range(n):
         axes = new_axes(figure, rows, min(n, 2), part + 1, grid="x")
-        leading = parts.filter(parts["factor"] == part)
+        leading = parts.filter(parts["factor"] == part).sort("weight", descending=True, maintain_order=True)
         weights = leading["weight"].to_numpy()
         heights = np.arange(len(weights))
         names = [
@@ -211,7 +212,7 @@ def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
     headline(
         figure,
         "What tastes are made of",
-        f"non-negative factors: {first} of {model.n_factors} parts, by the items that lead them (weight and renown)",
+        f"non-negative factors: {first} of {model.n_factors} parts, with the items that lead them by weight and renown",
     )
     return figure
 
