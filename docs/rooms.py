@@ -7,6 +7,7 @@ doors from the imports in the source, so that the drawing says what is so. A tes
 from __future__ import annotations
 
 import ast
+import textwrap
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
@@ -26,8 +27,8 @@ def scheme(selector: str) -> str:
     return f"{selector}{{{light}}}@media(prefers-color-scheme:dark){{{selector}{{{dark}}}}}"
 
 
-_NAME, _PURPOSE, _CELL, _TOP, _HIGH = 112, 430, 30, 96, 30  # pixels
-_LETTERS = 62  # of a purpose, that fit
+_NAME, _PURPOSE, _CELL, _TOP, _HIGH, _LINE = 112, 430, 30, 96, 42, 16  # pixels
+_LETTERS = 62  # of a purpose, that fit in a line
 _STYLE = (
     f"{scheme('svg.rooms')}svg.rooms text{{font:13px system-ui,sans-serif;fill:var(--ink)}}"
     "svg.rooms text.quiet{fill:var(--muted)}svg.rooms text.name{font-weight:600}"
@@ -58,8 +59,7 @@ def purpose(room: str) -> str:
     file = PACKAGE / room / "__init__.py"
     text = ast.get_docstring(ast.parse((file if file.is_file() else PACKAGE / f"{room}.py").read_text("utf-8"))) or ""
     first = " ".join(text.split("\n\n")[0].split()).replace("``", "").replace("`", "")
-    first = first.partition(". ")[0].rstrip(".")
-    return first if len(first) <= _LETTERS else first[: _LETTERS + 1].rsplit(" ", 1)[0].rstrip(",;:") + " …"
+    return first.partition(". ")[0].rstrip(".")
 
 
 def _files(room: str) -> list[Path]:
@@ -92,9 +92,12 @@ def drawing() -> str:
     for at, name in enumerate(names):
         y = _TOP + at * _HIGH
         parts += [
-            f'<text class="name" x="10" y="{y + 20}">{name}</text>',
-            f'<text class="quiet" x="{_NAME}" y="{y + 20}">{escape(purpose(name))}</text>',
+            f'<text class="name" x="10" y="{y + _HIGH / 2 + 5:g}">{name}</text>',
         ]
+        lines = textwrap.wrap(purpose(name), _LETTERS)
+        for line, text in enumerate(lines):
+            middle = y + _HIGH / 2 + 5 + (line - (len(lines) - 1) / 2) * _LINE
+            parts.append(f'<text class="quiet" x="{_NAME}" y="{middle:g}">{escape(text)}</text>')
         for other, column in enumerate(names):
             if files := found[name, column]:
                 x = left + (other + 0.5) * _CELL

@@ -57,5 +57,24 @@ def test_what_cannot_be_done_is_said_in_one_line(
     assert not (tmp_path / "seen").exists()
 
 
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("coterie.explore.exploration.similarity_panel", "nothing was written"),
+        ("coterie.explore.exploration.Exploration.write", "not everything was written to "),
+    ],
+)
+def test_an_interrupt_says_what_was_written(
+    run: Run, movies: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, said: str
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, interrupted)
+    answer = run("explore", movies, "-o", tmp_path / "seen")
+    assert (answer.status, answer.out) == (130, "") and not (tmp_path / "seen").exists()
+    assert answer.err.startswith(f"interrupted: {said}") and answer.err.count("\n") == 1
+
+
 def test_the_default_vectors_are_the_librarys() -> None:
     assert command.DEFAULT_VECTORS == DEFAULT_VECTORS

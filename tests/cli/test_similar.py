@@ -68,6 +68,23 @@ def test_what_if_one_rating_changes(run: Run, movies: Path) -> None:
     assert run("similar", "1", *data, "--change", "1=4").status == 2
 
 
+def test_as_many_terms_as_rows(run: Run, movies: Path) -> None:
+    document = run("similar", "1", "3", "--data", movies, "--json").document
+    n = len(document["co_rated"])
+    manhattan = next(m for m in document["measures"] if m["name"] == "manhattan")["table"]
+    few, all_of_them = (" ".join(run("similar", "1", "3", "-k", k, "--data", movies).out.split()) for k in (2, n))
+    first, *rest = (f"{term:g}" for term in manhattan["terms"])
+    assert f"{first} + {rest[0]} + ... = {manhattan['total']:g}" in few
+    assert f"(-k {n} shows all, and all terms)" in few
+    assert f"{' + '.join([first, *rest])} = {manhattan['total']:g}" in all_of_them and "..." not in all_of_them
+
+
+def test_the_pair_of_the_examples_shares_something_worth_reading() -> None:
+    found = ct.lesson(ct.load("movielens-sample"), 4, 59)
+    assert len(found.co_rated) == 22 and found["pearson"].table.value > 0.3
+    assert "They disagree" in found.summary and "one is the harsher judge" in found.summary
+
+
 def test_the_module_s_example(run: Run, shared: Path) -> None:
     data = ["--data", shared / "ml-20m-1000users", "--first-users", "1000", "--min-item-ratings", "21"]
     document = run("similar", "1", "2", *data, "--json").document

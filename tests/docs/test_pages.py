@@ -96,6 +96,14 @@ def test_the_drawing_has_every_room_and_no_door_that_opens_upwards() -> None:
     assert ("models", "data") in rooms.doors()
 
 
+def test_the_drawing_says_in_full_what_rooms_are_for() -> None:
+    rooms = script("rooms")
+    texts = ET.parse(rooms.DRAWING).getroot().iter("{http://www.w3.org/2000/svg}text")
+    said = " ".join(str(text.text) for text in texts if text.get("class") == "quiet")
+    for room in rooms.rooms():
+        assert rooms.purpose(room) in said and "…" not in rooms.purpose(room)
+
+
 def reference() -> str:
     return "\n".join(path.read_text("utf-8") for path in [*DOCS.glob("reference/*.md"), *DOCS.glob("models/*.md")])
 

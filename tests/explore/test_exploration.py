@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from coterie.data.dataset import Dataset
 from coterie.errors import DataError, ParameterError, UnknownIdError
 from coterie.explore import Exploration, explore_dataset
 from coterie.explore.exploration import MAPS
-from coterie.explore.style import description
+from coterie.explore.style import WIDTH, description, words
 from tests.explore.pictures import catalog, make, world
 
 EVERYTHING = [
@@ -43,6 +45,36 @@ def test_the_page_has_every_picture_and_needs_no_network(whole: Exploration, tmp
     assert not re.search(r'(?:src|href)="(?!data:)', text) and "What is not shown" not in text
     for figure in whole.figures.values():
         assert 'alt="' in text and description(figure).split(". ")[0].replace("'", "&#x27;") in text
+
+
+def test_headlines_are_text_of_the_page_and_not_of_its_pictures(whole: Exploration, tmp_path: Path) -> None:
+    text = whole.write(tmp_path, svg=True)[0].read_text(encoding="utf-8")
+    shown = re.findall(r"<figure.*?</figure>", text, re.DOTALL)
+    assert len(shown) == len(EVERYTHING)
+    by_alt = {description(figure): name for name, figure in whole.figures.items()}
+    for element in shown:
+        alt = html.unescape(re.findall('alt="(.*?)"', element)[0])
+        name = by_alt.pop(alt)
+        says, note = words(whole.figures[name])
+        caption = html.unescape(re.findall("<figcaption.*?</figcaption>", element)[0])
+        assert f"<strong>{says}</strong>" in caption and (f"<span>{note}</span>" in caption) == bool(note)
+        assert f"{says}. {note}".strip() == alt
+        svg = base64.b64decode(re.findall(r"svg\+xml;base64,([^\"]+)", element)[0]).decode()
+        alone = (tmp_path / f"{name}.svg").read_text()
+        assert 'id="headline' in alone and 'id="headline' not in svg
+        (_, top, width, height), (_, _, full_width, full_height) = map(view, (svg, alone))
+        assert (width, top + height) == pytest.approx((full_width, full_height))
+        assert 20 < top < 100
+        assert ('class="panel"' in element) == (width > 72 * WIDTH)
+        assert ('tabindex="0"' in element) == (width > 72 * WIDTH)
+
+
+def view(svg: str) -> tuple[float, ...]:
+    """The view box of a picture, whose size is the same in points."""
+    left, top, width, height = map(float, re.findall(r'viewBox="([^"]+)"', svg)[0].split())
+    size = [float(re.findall(rf'<svg[^>]* {side}="([^"]+)pt"', svg)[0]) for side in ("width", "height")]
+    assert size == pytest.approx([width, height])
+    return left, top, width, height
 
 
 def test_each_picture_as_a_file(whole: Exploration, tmp_path: Path) -> None:
@@ -89,12 +121,31 @@ def test_chosen_users_and_items() -> None:
 
 def test_models_are_fitted_and_looked_into() -> None:
     models: list[Any] = [ct.NMF(n_factors=2, n_iterations=2), ct.ItemKNN(), ct.SVD(n_factors=2), ct.BPR(n_epochs=2)]
-    made = explore_dataset(Dataset(world(), catalog()), [*models, ct.SVD(n_factors=2)], maps=[])
+    made = explore_dataset(Dataset(world(), catalog()), models, maps=[])
     expected = {
         "convergence-nmf", "calibration-nmf", "parts-nmf", "map-by-nmf", "calibration-svd", "singular-values-svd",
-        "map-by-svd", "convergence-bpr", "map-by-bpr", "calibration-svd-2", "singular-values-svd-2", "map-by-svd-2",
+        "map-by-svd", "convergence-bpr", "map-by-bpr",
     }  # fmt: skip
     extra = set(made.figures) - set(EVERYTHING)
     assert expected <= extra
     assert extra - expected <= {"calibration-item-knn"}
-    assert list(made.sections)[-1] == "The model bpr"
+    assert list(made.sections)[-4:] == [  # with what is not as by default
+        "The model nmf(n_factors=2, n_iterations=2)", "The model item-knn", "The model svd(n_factors=2)",
+        "The model bpr(n_epochs=2)",
+    ]  # fmt: skip
+    assert "nmf is off by" in description(made.figures["calibration-nmf"])
+
+
+def test_models_of_one_name_are_told_apart() -> None:
+    models: list[Any] = [ct.NMF(n_factors=n, n_iterations=2) for n in (2, 3, 3)]
+    made = explore_dataset(Dataset(world(), catalog()), models, maps=[])
+    called = [f"nmf(n_factors={n}, n_iterations=2)" for n in (2, 3)]
+    called.append(f"{called[1]} #2")
+    assert list(made.sections)[-3:] == [f"The model {name}" for name in called]
+    for name, section in zip(called, list(made.sections)[-3:], strict=True):
+        convergence, calibration, parts, by = made.sections[section]
+        ending = name.replace("(", "-").replace("=", "-").replace(", ", "-").replace(")", "").replace(" #", "-")
+        assert (convergence, parts) == (f"convergence-{ending}", f"parts-{ending}")
+        assert description(made.figures[convergence]).startswith((f"{name} ", f"How {name} "))
+        assert description(made.figures[calibration]).startswith(f"{name} is off by")
+        assert f"what {name} makes of ratings" in description(made.figures[by])

@@ -14,7 +14,7 @@ from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.evaluation.splits import split_at_random
 from coterie.explore import calibration, convergence, item_map, nmf_parts, singular_values, to_svg
 from coterie.explore.places import places
-from coterie.explore.style import BLUE, description
+from coterie.explore.style import BLUE, QUIET, description
 from tests.explore.pictures import catalog, make, world
 
 
@@ -93,12 +93,44 @@ def test_what_is_said_of_a_trace(als: Any, errors: list[float], says: str) -> No
     assert description(convergence(model)).startswith(says)
 
 
+@pytest.mark.parametrize(
+    "errors",
+    [[1.06, 1.03, 1.0209, 1.0212, 1.04], [1.1, 1.02, 1.0, 0.99], [0.9, 1.0, 1.1], [1.0, 1.0, 1.0], [1.3] + [1.0] * 29],
+)
+def test_the_number_of_the_best_is_off_the_curve(als: Any, errors: list[float]) -> None:
+    from copy import copy
+
+    model = copy(als[0])
+    model.held_out_rmse_ = np.array(errors)
+    figure = convergence(model)
+    axes = figure.axes[1]
+    figure.draw_without_rendering()
+    (label,) = axes.texts
+    box = Text.get_window_extent(label)
+    assert label.get_text() == f"{min(errors):.4f}"
+    at = np.linspace(1, len(errors), 4000)
+    curve = axes.transData.transform(np.column_stack([at, np.interp(at, np.arange(1, len(errors) + 1), errors)]))
+    assert not box.padded(2).count_contains(curve)
+    frame = axes.get_window_extent()
+    assert frame.y0 < box.y0 and frame.x0 - 20 < box.x0 and box.x1 < frame.x1 + 20
+
+
+def test_bars_of_a_part_grow_shorter_downwards() -> None:
+    x = world(n_users=60)
+    model = ct.NMF(n_factors=3, random_state=1).fit(x)
+    parts = model.parts(6)
+    assert any(not of["weight"].is_sorted(descending=True) for _, of in parts.group_by("factor"))  # what it is about
+    for axes in nmf_parts(model).axes:
+        widths = [bar.get_width() for bar in axes.patches]  # type: ignore[attr-defined]
+        assert widths == sorted(widths, reverse=True)
+
+
 def test_parts_are_those_of_the_model(nmf: Any) -> None:
     figure = nmf_parts(nmf, k=4, n_parts=2)
     parts = nmf.parts(4)
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["part 1", "part 2"]
     for part, axes in enumerate(figure.axes):
-        expected = parts.filter(parts["factor"] == part)
+        expected = parts.filter(parts["factor"] == part).sort("weight", descending=True)
         assert [bar.get_width() for bar in axes.patches] == pytest.approx(expected["weight"].to_list())  # type: ignore[attr-defined]
         assert len(axes.get_yticklabels()) == len(expected)
         assert all("$" not in t.get_text().replace(r"\$", "") for t in axes.get_yticklabels())
@@ -174,6 +206,37 @@ def test_names_on_a_map_do_not_touch(als: Any) -> None:
         assert not any(box.overlaps(other) for other in boxes[at + 1 :])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_it_is_plain_whose_name_it_is(seed: int) -> None:
+    """A crowded map: a name is nearest to its own dot or has a line to it, which passes no other; blue have names."""
+    from matplotlib.colors import to_hex
+
+    chance = np.random.default_rng(seed)
+    x = make(np.repeat(np.arange(40), 40), np.tile(np.arange(40), 40), chance.integers(1, 6, 1600).astype(float))
+    blobs = (np.array([[5.0, 0], [0, 5], [-5, -5]])[np.arange(40) % 3] + chance.normal(0, 0.5, (40, 2))).astype(
+        np.float32
+    )
+    features = ItemFeatures(("a", "b"), blobs, "genome")
+    figure = item_map(x, features, n_titles=30, method="pca")
+    figure.draw_without_rendering()
+    axes = figure.axes[0]
+    offsets = np.asarray(axes.collections[1].get_offsets())
+    dots, points = axes.transData.transform(offsets), figure.dpi / 72
+    colours = [to_hex(colour) for colour in axes.collections[1].get_facecolor()]  # type: ignore[union-attr]
+    own = {int(text.get_text().split()[-1]): text for text in axes.texts}
+    assert 5 < len(own) < 30  # some find no room
+    assert colours == [BLUE if item in own else QUIET for item in range(30)]
+    for item, text in own.items():
+        box = Text.get_window_extent(text)
+        away = [max(box.x0 - px, px - box.x1, 0) ** 2 + max(box.y0 - py, py - box.y1, 0) ** 2 for px, py in dots]
+        line = getattr(text, "arrow_patch", None)
+        assert line is not None or int(np.argmin(away)) == item
+        if line is not None:
+            path = line.get_path().interpolated(200).vertices
+            others = np.delete(dots, item, axis=0)
+            assert np.hypot(*(path[:, None] - others[None]).T).min() > 2.5 * points
+
+
 @pytest.mark.parametrize(("source", "how"), [("genome", "principal components"), ("genres", "t-SNE")])
 def test_maps_of_features(source: Any, how: str) -> None:
     x = world()
@@ -215,5 +278,5 @@ def test_places_are_the_principal_components(shape: tuple[int, int]) -> None:
 def test_blue_means_the_best_known(als: Any) -> None:
     from matplotlib.colors import to_hex
 
-    known = item_map(als[1].train, als[0]).axes[0].collections[1]
+    known = item_map(als[1].train, als[0], n_titles=1).axes[0].collections[1]
     assert to_hex(known.get_facecolor()[0]) == BLUE  # type: ignore[index]

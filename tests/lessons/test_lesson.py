@@ -169,6 +169,36 @@ def test_by_hand() -> None:
     assert found.what_if.values["manhattan"]["table"] == (5, 1, "closer")
 
 
+def test_a_small_change_is_shown_with_the_digits_that_it_needs() -> None:
+    chance = np.random.default_rng(0)
+    dense = chance.integers(1, 11, (2, 3000)) / 2
+    dense[:, 0] = 3.0, 3.0
+    found = lesson(interactions(dense), 10, 13, change=(100, 3.5)).what_if
+    assert found is not None
+    cosines = found.values["cosine"]["table"]
+    assert f"{cosines[0]:.4f}" == f"{cosines[1]:.4f}" and cosines[2] != "the same"
+    for name, *cells in showing.change_rows(found):
+        for (before, after, so), shown in zip(found.values[name].values(), (cells[:3], cells[3:]), strict=True):
+            assert shown[2] == so
+            assert (shown[0] == shown[1]) == (so == "the same"), (name, shown)
+            assert [float(text) for text in shown[:2]] == pytest.approx([before, after], abs=5.1e-5)
+            if so != "the same":
+                assert (float(shown[1]) > float(shown[0])) == (after > before)
+
+
+def test_all_rows_and_terms_can_be_seen() -> None:
+    chance = np.random.default_rng(1)
+    found = lesson(interactions(chance.integers(1, 11, (2, 23)) / 2), 10, 13)
+    few, whole = str(found), found.to_text(23)
+    assert "... and 13 more (to_text(23) shows all, and all terms of the sums)" in few
+    assert "(to_text(23) shows all, and all terms of the sums)" in found._repr_html_()
+    assert "..." not in whole and whole.count(" + ") > few.count(" + ")
+    for text, n in ((few, 10), (whole, 23)):
+        line = next(line for line in text.splitlines() if "Σ_C a·b = " in line)
+        written = [float(term) for term in re.findall(r"[\d.]+(?= \+| =)", line.partition("b = ")[2]) if term != "..."]
+        assert written == pytest.approx(found["cosine"].table.terms[:n])
+
+
 def test_items_have_titles_and_markup_is_text() -> None:
     found = lesson(catalogued(), 100, 107, "items")
     assert found.names == ("Heat (1995)", "<b>Big</b> [1]")
@@ -237,6 +267,9 @@ def test_errors_name_the_offender() -> None:
         lesson(data, 10, 13, change=(100, 7.0))
     with pytest.raises(ParameterError, match="change gives a rating of nan"):
         lesson(data, 10, 13, change=(100, math.nan))
+    for wrong in (5, (100,), (100, "good"), (100, None)):
+        with pytest.raises(ParameterError, match=r"change is a pair \(shared item, rating\), not"):
+            lesson(data, 10, 13, change=wrong)  # type: ignore[arg-type]
 
 
 def test_the_module_s_pair(shared: Path) -> None:
@@ -246,4 +279,4 @@ def test_the_module_s_pair(shared: Path) -> None:
     printed["chebyshev"] = 0.444
     assert {m.name: round(m.notebook.value, 3) for m in found.measures} == printed
     assert len(found.co_rated) == 9
-    assert showing.summands("manhattan", found["manhattan"].notebook) == "1 + 1 + 1.5 + 1.5 + 0.5 + 1 + ... = 10.5"
+    assert showing.summands("manhattan", found["manhattan"].notebook, 6) == "1 + 1 + 1.5 + 1.5 + 0.5 + 1 + ... = 10.5"

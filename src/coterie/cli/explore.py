@@ -9,7 +9,7 @@ import typer
 
 from coterie.cli.clusters import DEFAULT_VECTORS
 from coterie.cli.options import DataArgument
-from coterie.cli.output import Output, cell, heading, table, working
+from coterie.cli.output import INTERRUPTED, Output, cell, complain, heading, table, working
 from coterie.data.wording import counted
 
 if TYPE_CHECKING:
@@ -70,21 +70,28 @@ def explore(
         typer.Option(metavar="NAME|FILE", help="Word vectors for a map by titles.", rich_help_panel=_MAPS),
     ] = DEFAULT_VECTORS,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of all that is drawn by chance.")] = 0,
-) -> None:
+) -> int:
     """Look at ratings, items, neighbours and models: one page with pictures that needs no network."""
-    from coterie.cli.compare import contestant
-    from coterie.explore.exploration import explore_dataset
+    so_far = "nothing was written"
+    try:
+        from coterie.cli.compare import contestant
+        from coterie.explore.exploration import explore_dataset
 
-    dataset = data.load()
-    chosen_users = None if not users else [dataset.interactions.users.parse(text) for text in users]
-    chosen_items = _chosen(dataset, items)
-    models = [contestant(text, dataset) for text in model or []]
-    with working(f"Drawing {dataset.name}"):
-        made = explore_dataset(
-            dataset, models, chosen_users, chosen_items, maps, map_method, vectors=vectors, random_state=seed
-        )
-        files = made.write(output, png, svg)
+        dataset = data.load()
+        chosen_users = None if not users else [dataset.interactions.users.parse(text) for text in users]
+        chosen_items = _chosen(dataset, items)
+        models = [contestant(text, dataset) for text in model or []]
+        with working(f"Drawing {dataset.name}"):
+            made = explore_dataset(
+                dataset, models, chosen_users, chosen_items, maps, map_method, vectors=vectors, random_state=seed
+            )
+            so_far = f"not everything was written to {output}"
+            files = made.write(output, png, svg)
+    except KeyboardInterrupt:
+        complain("interrupted", so_far)
+        return INTERRUPTED
     _show(made, files, out)
+    return 0
 
 
 def _chosen(dataset: Dataset, items: list[str] | None) -> list[Id] | None:
@@ -95,7 +102,7 @@ def _chosen(dataset: Dataset, items: list[str] | None) -> list[Id] | None:
 
 def _show(made: Exploration, files: list[Path], out: Output) -> None:
     """What each picture says, and where they are."""
-    from coterie.explore.style import description
+    from coterie.explore.style import description, words
 
     says = {name: description(figure) for name, figure in made.figures.items()}
     document: dict[str, Any] = {
@@ -103,8 +110,8 @@ def _show(made: Exploration, files: list[Path], out: Output) -> None:
         "pictures": [{"name": name, "says": text} for name, text in says.items()], "left_out": made.left_out,
     }  # fmt: skip
     shown = table({"picture": "left", "what it says": "left"})
-    for name, text in says.items():
-        shown.add_row(cell(name), cell(text.partition(". ")[0]))
+    for name, figure in made.figures.items():
+        shown.add_row(cell(name), cell(words(figure)[0]))
     left_out = [f"{cell(name)} is not shown: {cell(why)}" for name, why in made.left_out.items()]
     others = f", and {counted(len(files) - 1, 'picture')} beside it" if len(files) > 1 else ""
     where = f"[bold]{cell(str(files[0]))}[/bold]{others}  (open it in a browser; it needs no network)"

@@ -31,7 +31,10 @@ def similar(
     items: Annotated[
         bool, typer.Option("--items", metavar="", help="They are items (ids or titles), not users.")
     ] = False,
-    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="Rows of co-rated, or of nearest, to show.")] = 10,
+    k: Annotated[
+        int,
+        typer.Option("-k", min=1, metavar="N", help="Rows of co-rated (and terms of sums), or of nearest, to show."),
+    ] = 10,
     change: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +57,10 @@ def similar(
         float, typer.Option(min=0, metavar="N", help="Trust by what is co-rated: s·n / (n + N).", rich_help_panel=_ONE)
     ] = 0.0,
 ) -> None:
-    """How alike two users (or items) are by six measures, worked step by step; or the nearest of one."""
+    """How alike two users (or items) are by six measures, worked step by step; or the nearest of one.
+
+    Example: coterie similar 4 59
+    """
     if len(ids) > 2:
         raise UsageError(f"similar takes one id or two, not {len(ids)}")
     if change is not None and len(ids) != 2:
@@ -123,10 +129,10 @@ def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, change: str | None, k
     from coterie.lessons import lesson, showing
 
     found = lesson(dataset, a, b, axis, None if change is None else _change(change, dataset, axis))
-    shared = found.co_rated
-    rest = [f"... and {counted(len(shared) - k, 'more row')} (-k {len(shared)} shows all)"] if len(shared) > k else []
+    shared, n = found.co_rated, len(found.co_rated)
+    rest = [f"... and {counted(n - k, 'more row')} (-k {n} shows all, and all terms)"] if n > k else []
     sides = shared.head(k).rename({"a": f"{axis[:-1]} {a}", "b": f"{axis[:-1]} {b}"})
-    side_by_side: list[RenderableType] = [frame_table(sides), *rest] if len(shared) else []
+    side_by_side: list[RenderableType] = [frame_table(sides), *rest] if n else []
     what_if: list[RenderableType] = []
     if found.what_if is not None:
         what_if = ["\n" + heading(showing.change(found.what_if, found)), _changes(found)]
@@ -136,7 +142,7 @@ def _show_pair(dataset: Dataset, axis: Axis, a: Id, b: Id, change: str | None, k
         *(cell(line) for line in showing.facts(found)),
         *side_by_side,
         _overview(found),
-        *(line for measure in found.measures for line in _lines(measure)),
+        *(line for measure in found.measures for line in _lines(measure, k)),
         "\n" + heading(found.summary),
         cell(showing.advice(found)),
         *what_if,
@@ -181,14 +187,14 @@ def _changes(found: Lesson) -> Any:
     return made
 
 
-def _lines(measure: MeasureLesson) -> list[RenderableType]:
+def _lines(measure: MeasureLesson, k: int) -> list[RenderableType]:
     """A measure in words and numbers; what is too long for a line goes on below its beginning."""
     from rich.padding import Padding
 
     from coterie.lessons import showing
 
     lines: list[RenderableType] = [f"\n[bold]{measure.name}[/bold]: {cell(measure.guideline)}"]
-    for line in showing.measure_lines(measure):
+    for line in showing.measure_lines(measure, k):
         text = line.lstrip()
         lines.append(Padding(cell(text), (0, 0, 0, len(line) - len(text)), expand=False))
     return lines

@@ -90,7 +90,8 @@ class Dataset:
     def interactions(self) -> Interactions:
         """Who rated what."""
         if self.ratings is None:
-            raise DataError(f"{self.name} has no ratings table; it was absent from {self.report.source}")
+            source = f"; it was absent from {self.report.source}" if self.report.source else ""
+            raise DataError(f"{self.name} has no ratings table{source}")
         return self.ratings
 
     def describe(self) -> Description:
@@ -133,3 +134,17 @@ class Dataset:
                 raise ParameterError(f"years must be the first and the last, not {years}")
             chosen = chosen.filter(pl.col("year").is_between(*years))
         return chosen["item"]
+
+
+def as_dataset(data: Dataset | Interactions | Catalog | None) -> Dataset:
+    """Whatever of a dataset was given, as one: for functions that take ratings, or a catalog, in either form."""
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, Interactions):
+        return Dataset(data)
+    if data is None or isinstance(data, Catalog):
+        return Dataset(None, data)
+    raise ParameterError(
+        f"wanted are a Dataset, Interactions or a Catalog, not {type(data).__name__}; "
+        "make them with coterie.load(...) or coterie.Interactions.from_frame(...)"
+    )

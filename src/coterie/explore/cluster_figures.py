@@ -13,6 +13,7 @@ from coterie.content.clusters import Clusters
 from coterie.content.features import ItemFeatures
 from coterie.content.judging import SCORES, GenreRule, genre_labels
 from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.errors import DataError
 from coterie.explore.places import MapMethod, check_method, places
 from coterie.explore.style import (
@@ -38,7 +39,7 @@ _MOST = 2000  # dots that can still be seen one by one
 def cluster_map(
     features: ItemFeatures,
     clusters: Clusters,
-    catalog: Catalog,
+    catalog: Catalog | Dataset,
     names: Sequence[Sequence[str]] | None = None,
     rule: GenreRule = "rarest",
     method: MapMethod = "tsne",
@@ -61,7 +62,10 @@ def cluster_map(
         Seed of the 2,000 items that are drawn where there are more, and of t-SNE.
     """
     check_method(method)
-    genres = genre_labels(catalog, clusters.items, rule)
+    known = as_dataset(catalog).catalog
+    if known is None:
+        raise DataError("nothing is known about genres; load a dataset whose catalog has them")
+    genres = genre_labels(known, clusters.items, rule)
     inside, first = np.unique(genres.rows, return_index=True)
     has = clusters.labels[inside] >= 0
     rows, of_genre = inside[has], genres.labels[first][has]

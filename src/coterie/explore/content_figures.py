@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from coterie.content.features import taggings
 from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.vocabulary import Id
 from coterie.errors import DataError, ParameterError
 from coterie.explore.cells import draw_cells, name_levels, write_in_cells
@@ -25,6 +26,7 @@ from coterie.explore.style import (
     plain,
     ranked_bars,
 )
+from coterie.models.tables import id_list
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -37,7 +39,7 @@ _RELEVANCES = (0.0, 0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
 _RELEVANCE_NAMES = ("below 0.1", "0.1", "0.25", "0.4", "0.55", "0.7", "0.85")
 
 
-def genre_cooccurrence(catalog: Catalog | None) -> Figure:
+def genre_cooccurrence(catalog: Catalog | Dataset | None) -> Figure:
     """Of the titles of each genre (row), the share that has each other genre (column), in per cent.
 
     Genres are in the order of their frequency; where there are more than 24, the others are left out.
@@ -49,6 +51,7 @@ def genre_cooccurrence(catalog: Catalog | None) -> Figure:
     """
     import scipy.sparse as sp
 
+    catalog = as_dataset(catalog).catalog
     if catalog is None or not catalog.genres:
         raise DataError("nothing is known about genres; load a dataset whose catalog has them")
     lists = catalog.items.select(pl.int_range(pl.len()).alias("row"), "genres").explode("genres").drop_nulls().unique()
@@ -90,7 +93,7 @@ def _of_genres(left_out: int) -> str:
     return f"{note}; {left_out:,} rare genres are left out" if left_out else note
 
 
-def tag_bars(catalog: Catalog | None, items: Iterable[Id] | None = None, n: int = 25) -> Figure:
+def tag_bars(catalog: Catalog | Dataset | None, items: Iterable[Id] | Id | None = None, n: int = 25) -> Figure:
     """The tags that people gave most often, to all items or to some: a tag cloud that can be read.
 
     Parameters
@@ -101,9 +104,10 @@ def tag_bars(catalog: Catalog | None, items: Iterable[Id] | None = None, n: int 
     """
     if not 1 <= n <= 60:
         raise ParameterError(f"n must be a whole number from 1 to 60, not {n!r}")
+    catalog = as_dataset(catalog).catalog
     if catalog is None or catalog.tags is None or catalog.tags.is_empty():
         raise DataError("nothing is known about tags; load a dataset that has them")
-    chosen = None if items is None else list(items)
+    chosen = None if items is None else id_list(items)
     counts = _tag_counts(catalog, chosen)
     if counts.is_empty():
         raise DataError("nobody gave these items a tag")
@@ -126,7 +130,7 @@ def _tag_counts(catalog: Catalog, items: list[Id] | None) -> pl.DataFrame:
     return counts.sort(["times", "tag"], descending=[True, False])
 
 
-def genome_heat_map(catalog: Catalog | None, items: Iterable[Id], n_tags: int = 20) -> Figure:
+def genome_heat_map(catalog: Catalog | Dataset | None, items: Iterable[Id] | Id, n_tags: int = 20) -> Figure:
     """How relevant the tags of the genome are to a few movies; of all tags, those that set these movies apart.
 
     Parameters
@@ -136,7 +140,7 @@ def genome_heat_map(catalog: Catalog | None, items: Iterable[Id], n_tags: int = 
         Tags shown: for each movie in turn, the next one whose relevance stands out most from its mean over all
         movies. Tags are grouped by the movie that they are most relevant to.
     """
-    chosen = list(items)
+    catalog, chosen = as_dataset(catalog).catalog, id_list(items)
     if not 1 <= len(chosen) <= _MOST_MOVIES:
         raise ParameterError(f"items must be one to {_MOST_MOVIES} ids, so that the picture is legible; {len(chosen)}")
     if not 1 <= n_tags <= 40:

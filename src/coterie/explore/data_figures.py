@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.describe import gini
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, ParameterError
@@ -25,14 +26,14 @@ DENSITIES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 _DENSITY_NAMES = ("below 0.1", "0.1", "0.3", "1", "3", "10", "30 or more")
 
 
-def lorenz_curves(x: Interactions) -> Figure:
+def lorenz_curves(x: Interactions | Dataset) -> Figure:
     r"""The share of all ratings that the least rated items, and the quietest users, hold together; with Gini's index.
 
     Those with ratings in increasing order of them, :math:`x_1 \le \dots \le x_n`: the curve goes through
     :math:`(k / n, \sum_{j \le k} x_j / \sum_j x_j)`, and Gini's index is twice the area between it and the diagonal
     (Lorenz 1905, Gini 1912): 0 where all have as many ratings, towards 1 where one has all of them.
     """
-    _need_ratings(x)
+    x = _ratings(x)
     figure = new_figure(height=4.0)
     axes = new_axes(figure, grid="both")
     axes.plot([0, 100], [0, 100], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2, label="all alike")
@@ -71,7 +72,7 @@ def _how_even(items: float, users: float) -> str:
     return f"Ratings are spread most unevenly over {more}"
 
 
-def ratings_matrix(x: Interactions, cells: int = 60) -> Figure:
+def ratings_matrix(x: Interactions | Dataset, cells: int = 60) -> Figure:
     """The matrix of ratings as a picture of its density: busy users above, popular items to the left.
 
     Parameters
@@ -81,7 +82,7 @@ def ratings_matrix(x: Interactions, cells: int = 60) -> Figure:
     """
     if not 1 <= cells <= _MOST_CELLS:
         raise ParameterError(f"cells must be a whole number from 1 to {_MOST_CELLS}, not {cells!r}")
-    _need_ratings(x)
+    x = _ratings(x)
     user_cell, users_in = _ranked_cells(x.user_counts, cells)
     item_cell, items_in = _ranked_cells(x.item_counts, cells)
     rated = np.zeros(len(users_in) * len(items_in), np.int64)
@@ -139,6 +140,8 @@ def _rank_ticks(set_ticks: Any, inside: Array) -> None:
     set_ticks(at - 0.5, [f"{max(ends[n], 1):,}" for n in at])
 
 
-def _need_ratings(x: Interactions) -> None:
+def _ratings(data: Interactions | Dataset) -> Interactions:
+    x = as_dataset(data).interactions
     if not x.nnz:
         raise DataError("there are no ratings to draw")
+    return x

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from coterie.content.features import ItemFeatures, item_features
 from coterie.content.titles import TitleVectors
 from coterie.content.words import DEFAULT_VECTORS
-from coterie.data.dataset import Dataset
+from coterie.data.dataset import Dataset, as_dataset
+from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import CapabilityError, DataError, DivergenceError, ParameterError
 from coterie.evaluation.splits import split_at_random
@@ -24,7 +25,7 @@ from coterie.explore.data_figures import lorenz_curves, ratings_matrix
 from coterie.explore.figures import genre_bars, long_tail, rating_histogram, ratings_over_time
 from coterie.explore.html import Html, join, page, picture, tag, write_page
 from coterie.explore.map_figures import item_map
-from coterie.explore.model_figures import calibration, convergence, nmf_parts, singular_values
+from coterie.explore.model_figures import calibration, convergence, named_models, nmf_parts, singular_values
 from coterie.explore.neighbor_figures import neighbor_graph
 from coterie.explore.places import MapMethod
 from coterie.explore.report import checks_section, next_steps, opening
@@ -33,6 +34,7 @@ from coterie.explore.style import WIDTH, to_svg
 from coterie.models.base import Recommender
 from coterie.models.nmf import NMF
 from coterie.models.svd import SVD, PureSVD
+from coterie.models.tables import id_list
 from coterie.storage import replace_text
 from coterie.storage.files import replacing
 
@@ -126,10 +128,10 @@ class Exploration:
 
 
 def explore_dataset(
-    dataset: Dataset,
-    models: Iterable[Recommender] = (),
-    users: Sequence[Id] | None = None,
-    items: Sequence[Id] | None = None,
+    dataset: Dataset | Interactions,
+    models: Iterable[Recommender] | Recommender = (),
+    users: Iterable[Id] | Id | None = None,
+    items: Iterable[Id] | Id | None = None,
     maps: Sequence[str] | None = None,
     method: MapMethod | None = None,
     vectors: str | PathLike[str] = DEFAULT_VECTORS,
@@ -139,7 +141,7 @@ def explore_dataset(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset or Interactions
     models : recommenders, not yet fitted
         Each is fitted to nine tenths of the ratings; its convergence, its calibration on the other tenth, its parts
         and its map are drawn, as far as it has them. Without any, only a quick `SVD` is fitted, or `PureSVD` where
@@ -162,27 +164,29 @@ def explore_dataset(
     DataError
         There are no ratings. What only some figures need and these data lack is in `Exploration.left_out`.
     """
+    dataset = as_dataset(dataset)
     if not dataset.interactions.nnz:
         raise DataError(f"{dataset.name} has no ratings, so there is nothing to draw")
     if wrong := [by for by in maps or () if by not in MAPS]:
         raise ParameterError(f"maps are by {', '.join(MAPS)}, not by {wrong[0]!r}")
     made = Exploration(dataset)
+    users, items = (None if ids is None else id_list(ids) for ids in (users, items))
     for wanted in _data_pictures(dataset, users, items):
         _add(made, wanted)
     for wanted in _structure_pictures(dataset, maps, method, vectors, random_state):
         _add(made, wanted)
-    for model in models:
+    for name, model in named_models(models).items():
         try:
-            for wanted in _model_pictures(dataset, model, method, random_state):
+            for wanted in _model_pictures(dataset, name, model, method, random_state):
                 _add(made, wanted)
         except (DataError, CapabilityError, DivergenceError) as reason:  # of this model; the others are drawn
-            made.left_out[f"model-{model.name}"] = str(reason)
+            made.left_out[f"model-{name}"] = str(reason)
     return made
 
 
 def _add(made: Exploration, wanted: _Wanted) -> None:
     name, n = wanted.name, 2
-    while name in made.figures:  # two models of one name
+    while name in made.figures:  # two models alike
         name, n = f"{wanted.name}-{n}", n + 1
     try:
         made.figures[name] = wanted.draw()
@@ -255,23 +259,25 @@ def _features(dataset: Dataset, by: str, vectors: str | PathLike[str]) -> ItemFe
 
 
 def _model_pictures(
-    dataset: Dataset, model: Recommender, method: MapMethod | None, random_state: int
+    dataset: Dataset, called: str, model: Recommender, method: MapMethod | None, random_state: int
 ) -> Iterator[_Wanted]:
     x, catalog = dataset.interactions, dataset.catalog
     split = split_at_random(x, _HELD_OUT, random_state)
     judged = model.learns_in_sweeps and model.predicts_ratings
     model.fit(split.train, catalog, validation=split.test if judged else None)
-    section, name = f"The model {model.name}", model.name
+    section = f"The model {model.label if called == model.name else called}"
+    name = _in_file_name(called)
     if hasattr(model, "objective_") or hasattr(model, "held_out_rmse_"):
-        yield _Wanted(section, f"convergence-{name}", lambda: convergence(model))
+        yield _Wanted(section, f"convergence-{name}", lambda: convergence({called: model}))
     if model.predicts_ratings:
-        yield _Wanted(section, f"calibration-{name}", lambda: calibration(model, split.test))
+        yield _Wanted(section, f"calibration-{name}", lambda: calibration(model, split.test, name=called))
     if isinstance(model, SVD):
         yield _Wanted(section, f"singular-values-{name}", lambda: singular_values(model))
     if isinstance(model, NMF):
         yield _Wanted(section, f"parts-{name}", lambda: nmf_parts(model))
     if hasattr(model, "item_factors_"):
-        yield _Wanted(section, f"map-by-{name}", lambda: item_map(x, model, catalog, method, random_state=random_state))
+        look: dict[str, Any] = {"random_state": random_state, "name": called}
+        yield _Wanted(section, f"map-by-{name}", lambda: item_map(x, model, catalog, method, **look))
 
 
 # ---- what is shown where nothing was chosen ----------------------------------------------------------------

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.data.wording import counted
 from coterie.errors import DataError
@@ -35,9 +36,9 @@ _BELOW_ONE = 0.8  # where logarithmic axes begin
 _LINE_POINTS = 400  # more ranks than this are thinned, evenly on the log scale
 
 
-def rating_histogram(x: Interactions) -> Figure:
+def rating_histogram(x: Interactions | Dataset) -> Figure:
     """How often each rating was given, in per cent of all ratings, and the mean."""
-    _need_ratings(x)
+    x = _ratings(x)
     values, counts = np.unique(x.values, return_counts=True)
     figure = new_figure()
     axes = new_axes(figure)
@@ -88,8 +89,9 @@ def _most_frequent(most: Array, n: int, binned: bool) -> str:
     return f"The most frequent ratings are {', '.join(named[:-1])} and {named[-1]}"
 
 
-def genre_bars(catalog: Catalog | None) -> Figure:
+def genre_bars(catalog: Catalog | Dataset | None) -> Figure:
     """How many titles each genre has."""
+    catalog = as_dataset(catalog).catalog
     if catalog is None or not catalog.genres:
         raise DataError("nothing is known about genres; load a dataset whose catalog has them")
     counts = catalog.items["genres"].explode().drop_nulls().value_counts(sort=True)
@@ -101,9 +103,9 @@ def genre_bars(catalog: Catalog | None) -> Figure:
     return figure
 
 
-def long_tail(x: Interactions) -> Figure:
+def long_tail(x: Interactions | Dataset) -> Figure:
     """Ratings of each item and of each user against their rank, both axes logarithmic."""
-    _need_ratings(x)
+    x = _ratings(x)
     counted = (("items", x.item_counts), ("users", x.user_counts))
     figure = new_figure()
     axes = new_axes(figure, grid="both")
@@ -132,9 +134,9 @@ def long_tail(x: Interactions) -> Figure:
     return figure
 
 
-def ratings_over_time(x: Interactions) -> Figure:
+def ratings_over_time(x: Interactions | Dataset) -> Figure:
     """How many ratings were given in each year, month or day, whichever suits the span."""
-    _need_ratings(x)
+    x = _ratings(x)
     if x.timestamps is None:
         raise DataError("these ratings have no timestamps, so there is no picture of them over time")
     # Days first: of many ratings there are few, and every longer period is made of them.
@@ -170,9 +172,11 @@ def ratings_over_time(x: Interactions) -> Figure:
     return figure
 
 
-def _need_ratings(x: Interactions) -> None:
+def _ratings(data: Interactions | Dataset) -> Interactions:
+    x = as_dataset(data).interactions
     if not x.nnz:
         raise DataError("there are no ratings to draw")
+    return x
 
 
 def _thinned(n: int) -> Array:

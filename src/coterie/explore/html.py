@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from coterie.explore.style import COLOURS, NO_LETTER, description, has_boxes, to_svg
+from coterie.explore.style import COLOURS, NO_LETTER, description, has_boxes, to_svg, words
 from coterie.storage import replace_text
 
 _REM_PER_INCH = 6.4
@@ -77,11 +77,20 @@ def table(
 
 
 def picture(figure: Figure, class_: str | None = None) -> Html:
-    """A figure as an image inside the page, with its headline and note as text for those who cannot see it."""
-    data = base64.b64encode(to_svg(figure).encode()).decode()
+    """A figure as an image inside the page, below its headline and note as text, which breaks as the screen needs it.
+
+    A wide one (of the class "panel") scrolls by itself, and says so where it must.
+    """
+    data = base64.b64encode(to_svg(figure, headline=False).encode()).decode()
     widest = f"max-width:{_REM_PER_INCH * figure.get_size_inches()[0]:.0f}rem"  # so that letters are alike in all
+    says, note = words(figure)
+    caption = tag(
+        "figcaption", tag("strong", says), tag("span", note) if note else None, aria_hidden="true"
+    )  # as `alt`
     image = tag("img", src=f"data:image/svg+xml;base64,{data}", alt=description(figure), style=widest)
-    return tag("figure", image, class_=class_, data_boxes="" if has_boxes(figure) else None)
+    scrolls = {"role": "region", "aria_label": says, "tabindex": 0} if class_ else {}
+    boxes = "" if has_boxes(figure) else None
+    return tag("figure", caption, tag("div", image, **scrolls), class_=class_, data_boxes=boxes)
 
 
 def bar(share: float, both_sides: bool) -> Html:
@@ -136,8 +145,13 @@ p,ul{max-width:44rem}
 .tiles dd{margin:0;font-size:1.25rem;font-weight:600;font-variant-numeric:tabular-nums;white-space:nowrap}
 .pictures{columns:25rem auto;column-gap:2.2rem;margin:1.2rem 0}
 figure{margin:0 0 1.8rem;break-inside:avoid}
-figure.panel{overflow-x:auto;margin:1.2rem 0}
+figcaption{margin:0 0 .4rem;font-size:.85rem;line-height:1.4}
+figcaption strong{display:block;color:var(--ink);font-size:1.08rem;line-height:1.3}
+figure.panel{margin:1.2rem 0}
+figure.panel div{overflow-x:auto}
 figure.panel img{min-width:42rem}
+@media(max-width:48em){figure.panel figcaption::after{content:"Wider than the screen: it scrolls sideways \\2192";
+ display:block;color:var(--blue);font-weight:600}}
 img{display:block;width:100%;height:auto}
 .wide{overflow-x:auto;margin:1rem 0 1.4rem}
 table{border-collapse:collapse;width:100%;font-size:.95rem;font-variant-numeric:tabular-nums}

@@ -19,6 +19,7 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top, in points
 Upright = tuple[float, float | None, float | None]
 
 _SIDES = {1: "left", -1: "right", 0: "center"}  # how a name is aligned on a side of its point
+_OVER = 9.0  # points; a name so little above or below its point is told to be its own
 _FAR = 300.0  # points; as far up and down as a name may stand from its point
 
 
@@ -34,7 +35,8 @@ def name_points(
     halo: bool = False,
 ) -> list[int]:
     """A name beside each point, as near as may be: on no other name and no point, and where there is room on none of
-    the `lines` either. A name that stands far off, or near another point, gets a thin line to its point.
+    the `lines` either, nor as near to another point, nor beyond it. A name that stands neither beside nor right above
+    or below its point, or as near to another, gets a thin line to it.
 
     Parameters
     ----------
@@ -46,7 +48,7 @@ def name_points(
     size, apart : float, in points
         Of the letters, and how far from the middle of its point a name stands.
     reach : float in points, or None
-        None: every point gets a name. Else a point without room so near has none.
+        None: every point gets a name. Else a point has none that would have to stand farther off, or across something.
     halo : bool
         Names stand on the paper's colour, so that they can be read on top of dots.
 
@@ -62,6 +64,7 @@ def name_points(
     radius = apart - 4
     taken = [(px - radius, py - radius, px + radius, py + radius) for px, py in dots]
     crossed = [_upright(axes, line, to_points) for line in lines]
+    nearby = [(px - apart, py - apart, px + apart, py + apart) for px, py in dots]
     named = []
     for number, (name, at, (px, py)) in enumerate(zip(names, points, dots, strict=True)):
         written = name.splitlines() or [""]
@@ -70,16 +73,24 @@ def name_points(
         candidates = [(place, _at(px, py, place, width, half, apart)) for place in _places(width, half, reach or _FAR)]
         inside = [(place, box) for place, box in candidates if _within(box, frame)]
         free = [(place, box) for place, box in inside if not any(_overlap(box, other) for other in taken)]
-        clear = [(place, box) for place, box in free if not any(_overlap(box, other) for other in crossed)]
-        if reach is not None and not (clear or free):
+        avoided = [*crossed, *nearby[:number], *nearby[number + 1 :]]
+        others = np.delete(dots, number, axis=0)
+        clear = [
+            (place, box)
+            for place, box in free
+            if not any(_overlap(box, other) for other in avoided)
+            and _off_line(others, np.array((px, py)), np.array((px + place[0] * apart, py + place[1]))) > radius
+        ]
+        if reach is not None and not clear:
             continue
         (side, dy), box = (clear[:1] or free[:1] or candidates[:1])[0]
         taken.append(box)
         named.append(number)
         look: dict[str, Any] = {"fontsize": size, "color": INK, "va": "center", "ha": _SIDES[side]}
         away = _distances(box, dots)
-        if abs(dy) > half + apart or (away <= away[number]).sum() > 1:  # far off, or another point is as near
-            look["arrowprops"] = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 5}
+        if abs(dy) > half + (0 if side else _OVER) or (away <= away[number]).sum() > 1:  # or another point is as near
+            look["arrowprops"] = {"arrowstyle": "-", "color": MUTED, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 4}
+            look["arrowprops"]["relpos"] = (0.5 - side / 2, 0.5 if side else 0.0 if dy > 0 else 1.0)
         if halo:
             look["bbox"] = {"boxstyle": "square,pad=0.05", "facecolor": PAPER, "alpha": 0.75, "linewidth": 0}
         text = axes.annotate(plain(name), at, xytext=(side * apart, dy), textcoords="offset points", **look)
@@ -115,6 +126,13 @@ def _at(px: float, py: float, place: tuple[int, float], width: float, half: floa
     side, dy = place
     left = {1: px + apart, -1: px - apart - width, 0: px - width / 2}[side]
     return left, py + dy - half, left + width, py + dy + half
+
+
+def _off_line(dots: Array, start: Array, end: Array) -> float:
+    """How far the nearest of points (n, 2) is from the line between two; infinite without any."""
+    along = end - start
+    share = np.clip((dots - start) @ along / max(along @ along, 1e-12), 0, 1)
+    return float(np.hypot(*(dots - start - share[:, None] * along).T).min(initial=np.inf))
 
 
 def _upright(axes: Axes, line: Upright, to_points: float) -> Box:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from coterie.content.features import ItemFeatures
 from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.explore.labels import name_points
@@ -28,7 +29,7 @@ from coterie.models.base import Recommender
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _MOST = 1500  # dots that can still be seen one by one
-_REACH = 26.0  # points; how far a name may be moved from its dot
+_REACH = 80.0  # points; how far a name may be moved from its dot
 _WORDS = {
     "genome": "the tag genome",
     "tags": "the tags people gave",
@@ -38,19 +39,20 @@ _LINE = 22  # characters of a title in a line
 
 
 def item_map(
-    x: Interactions,
+    x: Interactions | Dataset,
     by: Recommender | ItemFeatures,
-    catalog: Catalog | None = None,
+    catalog: Catalog | Dataset | None = None,
     method: MapMethod | None = None,
     n_items: int = 1000,
     n_titles: int = 30,
     random_state: int = 0,
+    name: str | None = None,
 ) -> Figure:
     r"""The most rated items, placed so that those that are alike are near; the best-known have their titles.
 
     Parameters
     ----------
-    x : Interactions
+    x : Interactions or Dataset
     by : Recommender or ItemFeatures
         A fitted model with factors, or features with a row for each item of `x` (genome, tags, titles). Features, and
         what a model makes of items, are compared by their cosine: rows have length 1.
@@ -64,6 +66,8 @@ def item_map(
         Titles to write, the most rated first; those that find no room beside their dot are left out.
     random_state : int
         Seed of t-SNE.
+    name : str or None
+        What to call a model; None: its name.
 
     Notes
     -----
@@ -83,6 +87,7 @@ def item_map(
         check_method(method)
     if not 3 <= n_items <= _MOST:
         raise ParameterError(f"n_items must be a whole number from 3 to {_MOST:,}, not {n_items!r}")
+    x, catalog = as_dataset(x).interactions, as_dataset(x if catalog is None else catalog).catalog
     features = _of_model(by, x) if isinstance(by, Recommender) else by
     if features.matrix.shape[0] != x.n_items:
         raise DataError(f"features of {features.matrix.shape[0]:,} items do not fit ratings of {x.n_items:,} items")
@@ -93,31 +98,36 @@ def item_map(
     method = method or ("pca" if isinstance(features.matrix, np.ndarray) else "tsne")
     at = places(features.unit_rows()[rows], method, random_state)
     if not np.ptp(at, axis=0).any():
-        raise DataError(f"all {len(rows):,} items are alike by {_source(by, features)}, so a map has one place only")
+        raise DataError(
+            f"all {len(rows):,} items are alike by {_source(by, features, name)}, so a map has one place only"
+        )
     figure = new_figure(height=6.2, width=7.4)
     axes = new_axes(figure, grid="")
     named = rows[:n_titles]
     axes.scatter(at[n_titles:, 0], at[n_titles:, 1], s=9, color=QUIET, alpha=0.75, linewidths=0, label="items")
-    axes.scatter(at[:n_titles, 0], at[:n_titles, 1], s=20, color=BLUE, linewidths=0, label="the best-known")
+    blue = axes.scatter(at[:n_titles, 0], at[:n_titles, 1], s=20, color=BLUE, linewidths=0, label="the best-known")
     no_scale(axes)
     axes.margins(0.09, 0.05)
-    what = _source(by, features)
+    what = _source(by, features, name)
     how = "t-SNE" if method == "tsne" else "principal components"
     n_known = (
         f"the {len(rows):,} most rated of {len(known):,} items" if len(rows) < len(known) else f"{len(rows):,} items"
     )
     headline(
-        figure, f"A map of items by {what}", f"near means alike; {n_known}, the best-known in blue, placed by {how}"
+        figure,
+        f"A map of items by {what}",
+        f"near means alike; {n_known}, in blue the best-known that have room for a name; placed by {how}",
     )
     if len(named):
         titles = _titles(x, named, catalog)
-        name_points(figure, axes, at[:n_titles], titles, size=SMALL - 1.5, apart=7.0, reach=_REACH, halo=True)
+        written = name_points(figure, axes, at[:n_titles], titles, size=SMALL - 1.5, apart=7.0, reach=_REACH, halo=True)
+        blue.set_facecolor([BLUE if place in written else QUIET for place in range(len(named))])
     return figure
 
 
-def _source(by: Recommender | ItemFeatures, features: ItemFeatures) -> str:
+def _source(by: Recommender | ItemFeatures, features: ItemFeatures, name: str | None) -> str:
     if isinstance(by, Recommender):
-        return f"what {by.name} makes of ratings"
+        return f"what {name or by.name} makes of ratings"
     return _WORDS.get(features.source, features.source or "their features")
 
 

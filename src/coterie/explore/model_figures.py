@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.errors import CapabilityError, DataError, ParameterError
 from coterie.explore.style import (
@@ -86,7 +87,7 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
     CapabilityError
         None of the models learns in sweeps.
     """
-    named = _named(models)
+    named = named_models(models)
     if not 1 <= len(named) <= _MOST_MODELS:
         raise ParameterError(f"models must be one to {_MOST_MODELS}, so that lines can be told apart; {len(named)}")
     traces = {
@@ -119,7 +120,8 @@ def convergence(models: Recommender | Mapping[str, Recommender] | Sequence[Recom
     return figure
 
 
-def _named(models: Recommender | Mapping[str, Recommender] | Sequence[Recommender]) -> dict[str, Recommender]:
+def named_models(models: Recommender | Mapping[str, Recommender] | Iterable[Recommender]) -> dict[str, Recommender]:
+    """What to call each model: its name, with its options where others have the same, and a number where that too."""
     if isinstance(models, Recommender):
         return {models.name: models}
     if isinstance(models, Mapping):
@@ -144,8 +146,9 @@ def _all_handles(figure: Figure) -> tuple[list[Any], list[str]]:
 def _mark_best(axes: Axes, errors: Array) -> None:
     best = int(np.nanargmin(errors))
     axes.plot(best + 1, errors[best], "o", color=ORANGE, markersize=8, label="best")
+    axes.margins(y=0.16)  # below the smallest there is no line to write on
     axes.annotate(
-        f"{errors[best]:.4f}", (best + 1, errors[best]), xytext=(0, 9), textcoords="offset points",
+        f"{errors[best]:.4f}", (best + 1, errors[best]), xytext=(0, -8), textcoords="offset points", va="top",
         ha="center" if 0 < best < len(errors) - 1 else "right" if best else "left", color=ORANGE, fontsize=SMALL,
     )  # fmt: skip
 
@@ -191,7 +194,7 @@ def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
     figure = new_figure(height=1.0 + rows * (0.65 + 0.25 * k), width=8.6)
     for part in range(n):
         axes = new_axes(figure, rows, min(n, 2), part + 1, grid="x")
-        leading = parts.filter(parts["factor"] == part)
+        leading = parts.filter(parts["factor"] == part).sort("weight", descending=True, maintain_order=True)
         weights = leading["weight"].to_numpy()
         heights = np.arange(len(weights))
         names = [
@@ -209,23 +212,27 @@ def nmf_parts(model: NMF, k: int = 6, n_parts: int = 6) -> Figure:
     headline(
         figure,
         "What tastes are made of",
-        f"non-negative factors: {first} of {model.n_factors} parts, by the items that lead them (weight and renown)",
+        f"non-negative factors: {first} of {model.n_factors} parts, with the items that lead them by weight and renown",
     )
     return figure
 
 
-def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GROUPS) -> Figure:
+def calibration(
+    model: Recommender, held_out: Interactions | Dataset, n_groups: int = _GROUPS, name: str | None = None
+) -> Figure:
     """Ratings that were given against those that a model predicted: on the diagonal, what it says is what happens.
 
     Parameters
     ----------
     model : Recommender
         Fitted without these ratings.
-    held_out : Interactions
+    held_out : Interactions or Dataset
         Ratings of users that the model knows (items that it does not know are predicted from what else is known).
     n_groups : int, 1 to 50
         Groups of predictions with as many ratings each, ten at least (fewer groups where there are fewer); in each the
         mean prediction stands against the mean rating, from 30 ratings on with its 95 % interval.
+    name : str or None
+        What to call the model; None: its name.
 
     Raises
     ------
@@ -234,6 +241,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     """
     if not 1 <= n_groups <= 50:
         raise ParameterError(f"n_groups must be a whole number from 1 to 50, not {n_groups!r}")
+    name, held_out = name or model.name, as_dataset(held_out).interactions
     if not held_out.nnz:
         raise DataError("there are no held-out ratings to hold predictions against")
     users, items = held_out.users.ids[held_out.user_index], held_out.items.ids[held_out.indices]
@@ -250,7 +258,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     room = 0.08 * ((high - low) or 1.0)
     ends = [low - room, high + room]
     axes.plot(ends, ends, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2, label="as predicted")
-    axes.errorbar(at, means, yerr=wide, fmt="o", color=BLUE, markersize=6, linewidth=1.8, label=plain(model.name))
+    axes.errorbar(at, means, yerr=wide, fmt="o", color=BLUE, markersize=6, linewidth=1.8, label=plain(name))
     axes.set_xlim(*ends)
     axes.set_ylim(*ends)
     axes.set_aspect("equal")
@@ -262,7 +270,7 @@ def calibration(model: Recommender, held_out: Interactions, n_groups: int = _GRO
     among = f"{_counted(held_out.nnz, 'held-out rating')} in {_counted(len(groups), 'group')} by prediction"
     headline(
         figure,
-        f"{model.name} is off by {off:.2f} on average",
+        f"{name} is off by {off:.2f} on average",
         f"{among}; RMSE {rmse:.3f}{sure}",
     )
     return figure

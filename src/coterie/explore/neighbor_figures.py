@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from coterie.data.catalog import Catalog
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Axis, Interactions
 from coterie.data.vocabulary import Id
 from coterie.data.wording import counted
@@ -26,9 +27,9 @@ _LINE = 24  # characters of a name in a line
 
 
 def neighbor_graph(
-    x: Interactions,
+    x: Interactions | Dataset,
     id: Id,
-    catalog: Catalog | None = None,
+    catalog: Catalog | Dataset | None = None,
     axis: Axis = "items",
     n_neighbors: int = 12,
     similarity: str | Measure = "cosine",
@@ -58,6 +59,7 @@ def neighbor_graph(
     if min_overlap < 1:
         raise ParameterError(f"min_overlap must be at least 1, not {min_overlap!r}")
     found = measure(similarity) if isinstance(similarity, str) else similarity
+    x, catalog = as_dataset(x).interactions, as_dataset(x if catalog is None else catalog).catalog
     ids, values = _nearest(x, id, axis, n_neighbors, found, reading, min_overlap)
     sign = 1.0 if found.larger_is_closer else -1.0
     joined = [

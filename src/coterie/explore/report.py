@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from coterie.data.catalog import Catalog
 from coterie.data.checks import check
-from coterie.data.dataset import Dataset
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.describe import describe
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
@@ -72,8 +72,9 @@ def write_report(
     return write_page(path, page(f"{dataset.name}: a report by Coterie", *sections))
 
 
-def typical_user(x: Interactions) -> Id:
+def typical_user(x: Interactions | Dataset) -> Id:
     """The user whose number of ratings is the median (the first of them in the order of the data)."""
+    x = as_dataset(x).interactions
     rated = np.flatnonzero(x.user_counts)
     ordered = rated[np.argsort(x.user_counts[rated], kind="stable")]
     found: Id = x.users.ids[ordered[len(ordered) // 2 : len(ordered) // 2 + 1]].tolist()[0]

@@ -9,11 +9,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
 from coterie.data.wording import counted
 from coterie.errors import ParameterError
 from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, label_axes, new_axes, new_figure, plain
+from coterie.models.tables import id_list
 from coterie.similarity import MEASURES, Measure, Reading, all_measures, without_correlation
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -26,7 +28,9 @@ _READINGS = {
 }
 
 
-def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading: Reading = "notebook") -> Figure:
+def similarity_panel(
+    x: Interactions | Dataset, users: Iterable[Id] | Id | None = None, reading: Reading = "notebook"
+) -> Figure:
     """Distributions of the six measures between each chosen user and all others who rated something they rated.
 
     Parameters
@@ -35,7 +39,8 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
     reading : {"table", "notebook"}
         Which reading of the measures, see `coterie.similarity`.
     """
-    chosen = quiet_typical_busy(x) if users is None else list(users)
+    x = as_dataset(x).interactions
+    chosen = quiet_typical_busy(x) if users is None else id_list(users)
     if not 1 <= len(chosen) <= len(SERIES):
         raise ParameterError(
             f"users must be one to {len(SERIES)} ids, so that lines can be told apart; got {len(chosen)}"
@@ -83,8 +88,9 @@ def similarity_panel(x: Interactions, users: Iterable[Id] | None = None, reading
     return figure
 
 
-def quiet_typical_busy(x: Interactions) -> list[Id]:
+def quiet_typical_busy(x: Interactions | Dataset) -> list[Id]:
     """Users at the 10th, 50th and 90th percentile of activity (fewer where there are fewer users)."""
+    x = as_dataset(x).interactions
     rated = np.flatnonzero(x.user_counts)
     ordered = rated[np.argsort(x.user_counts[rated], kind="stable")]
     places = np.unique(np.round(np.array([0.1, 0.5, 0.9]) * (len(ordered) - 1)).astype(int))

@@ -77,7 +77,15 @@ def families() -> tuple[str, ...]:
 
 
 class Picture(Figure):
-    """A figure that notebooks show as it is, without a word to matplotlib first."""
+    """A figure that notebooks show as it is, without a word to matplotlib first.
+
+    Attributes
+    ----------
+    words : (str, str)
+        What it says and a note, as `headline` set them.
+    """
+
+    words: tuple[str, str] = ("", "")
 
     def draw(self, renderer: Any) -> None:
         """As any figure, with what other fonts have where the first lacks a letter."""
@@ -159,12 +167,15 @@ def headline(figure: Figure, says: str, note: str = "") -> None:
             continue
         lines = textwrap.wrap(text, int(width * letters_per_inch))
         look: dict[str, Any] = {"fontsize": size, "fontweight": weight, "color": colour}
-        figure.text(0.006, 1 - used / height, plain("\n".join(lines)), va="top", **look)
+        figure.text(0.006, 1 - used / height, plain("\n".join(lines)), va="top", gid=f"{_HEADLINE}-{weight}", **look)
         used += len(lines) * size * 1.3 / 72 + 0.04
     engine = figure.get_layout_engine()
     assert isinstance(engine, ConstrainedLayoutEngine)
     engine.set(rect=(0, 0, 1, 1 - used / height))
-    figure.set_label(f"{says}. {note[:1].upper()}{note[1:]}".strip())
+    note = f"{note[:1].upper()}{note[1:]}"
+    figure.set_label(f"{says}. {note}".strip())
+    if isinstance(figure, Picture):
+        figure.words = says, note
 
 
 def plain(text: str) -> str:
@@ -193,23 +204,38 @@ def description(figure: Figure) -> str:
     return str(figure.get_label())
 
 
+def words(figure: Figure) -> tuple[str, str]:
+    """The headline and the note of a figure of ours."""
+    assert isinstance(figure, Picture)
+    return figure.words
+
+
 #: Artists whose group id begins so are drawn without softened edges: cells that touch would show seams.
 CELLS = "cells"
 _EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
+_HEADLINE = "headline"
 _exporting = threading.Lock()
 
 
-def to_svg(figure: Figure) -> str:
-    """The picture as SVG that follows the reader's light or dark scheme. The same figure gives the same bytes."""
+def to_svg(figure: Figure, headline: bool = True) -> str:
+    """The picture as SVG that follows the reader's light or dark scheme. The same figure gives the same bytes.
+
+    Without its `headline` it is cut off below it, for pages that have the words as text.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     FigureCanvasSVG(figure)
     stream = io.StringIO()
+    above = [text for text in figure.texts if str(text.get_gid()).startswith(_HEADLINE)]
     with _exporting, rc_context({"svg.hashsalt": "coterie", "svg.fonttype": "path"}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        for text in above:
+            text.set_visible(headline)
         figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
-    svg = stream.getvalue()
+        for text in above:
+            text.set_visible(True)
+    svg = stream.getvalue() if headline else _below_headline(figure, stream.getvalue())
     names = {colour.light: name for name, colour in COLOURS.items()}
     found = re.compile("|".join(names))
     svg = found.sub(lambda match: f"var(--{names[match[0]]})", svg)
@@ -218,3 +244,13 @@ def to_svg(figure: Figure) -> str:
     start = svg.index("<svg")
     head = svg.index(">", start) + 1
     return svg[start:head] + style + svg[head:]
+
+
+def _below_headline(figure: Figure, svg: str) -> str:
+    """An exported picture without the room that `headline` took from the layout."""
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    width, height = (72 * inches for inches in figure.get_size_inches())
+    below = height * engine.get()["rect"][3]
+    view = f'height="{below:g}pt" viewBox="0 {height - below:g} {width:g} {below:g}"'
+    return re.sub(r'height="[^"]*" viewBox="[^"]*"', view, svg, count=1)

@@ -6,7 +6,6 @@ which also find neighbours. What is done here is to name them, to order them and
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from coterie import similarity
-from coterie.data.dataset import Dataset
+from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Axis, Interactions
 from coterie.data.vocabulary import Id
 from coterie.errors import ParameterError
@@ -142,8 +141,12 @@ class Lesson:
         """Plain data, for JSON. What is infinite stays so; `co_rated` becomes a list of rows."""
         return showing.to_dict(self)
 
+    def to_text(self, k: int = showing.SHOWN) -> str:
+        """In words and numbers, with the first `k` of what they share, and of the terms of each sum."""
+        return showing.to_text(self, k)
+
     def __str__(self) -> str:
-        return showing.to_text(self)
+        return self.to_text()
 
     def _repr_html_(self) -> str:
         """The same for a notebook."""
@@ -173,7 +176,7 @@ def lesson(
     ParameterError
         Both are the same; or `change` is about something they do not share, or off the scale.
     """
-    x, catalog = (data.interactions, data.catalog) if isinstance(data, Dataset) else (data, None)
+    x, catalog = as_dataset(data).interactions, as_dataset(data).catalog
     x.vocabulary(axis).indices([a, b])
     if a == b:
         raise ParameterError(f"both are {axis[:-1]} {a!r}; give two different {axis}")
@@ -242,13 +245,16 @@ def _chosen_change(
         if a[place] != b[place]:
             return place, float(b[place])
         return place, float(low if a[place] != low else high)
-    id, rating = change
+    try:
+        id, rating = change[0], float(change[1])
+    except (TypeError, IndexError, ValueError):
+        raise ParameterError(f"change is a pair (shared {what[:-1]}, rating), not {change!r}") from None
     if id not in ids:
         shared = f"they share {', '.join(map(repr, ids[:5]))}{' ...' if len(ids) > 5 else ''}" if ids else "nothing is"
         raise ParameterError(f"change names {what[:-1]} {id!r}, which is not shared by both; {shared}")
     if not low <= rating <= high:
         raise ParameterError(f"change gives a rating of {rating:g}; the ratings here go from {low:g} to {high:g}")
-    return ids.index(id), float(rating)
+    return ids.index(id), rating
 
 
 def _what_if(
@@ -271,6 +277,6 @@ def _what_if(
 
 
 def _moved(before: float, after: float, larger_is_closer: bool) -> str:
-    if math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12):
+    if showing.same(before, after):
         return "the same"
     return "closer" if (after > before) == larger_is_closer else "farther"

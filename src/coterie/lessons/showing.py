@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -14,8 +15,8 @@ from coterie.similarity import Parts
 if TYPE_CHECKING:
     from coterie.lessons.lesson import Lesson, MeasureLesson, Step, WhatIf
 
-#: Terms that a line writes out.
-_TERMS = 6
+#: Of what is shared, the rows and the terms of each sum that are shown where nobody says how many.
+SHOWN = 10
 _INDENT = " " * 12
 
 # What a measure makes of the kernel's numbers p, q and r (see `kernels.corated.split_rows`), and their names.
@@ -46,13 +47,13 @@ def number(value: float, digits: int = 6) -> str:
     return f"{value:.{digits}g}" if math.isfinite(value) else "∞"
 
 
-def summands(name: str, step: Step) -> str:
-    """The terms of a step and what they come to: ``12 + 9 + ... = 45``."""
+def summands(name: str, step: Step, k: int = SHOWN) -> str:
+    """The first `k` terms of a step and what all come to: ``12 + 9 + ... = 45``."""
     if not step.terms:
         return ""
-    written = [number(term, 4) for term in step.terms[:_TERMS]]
+    written = [number(term, 4) for term in step.terms[:k]]
     first = [f"({term})" if term.startswith("-") and name != "chebyshev" else term for term in written]
-    if len(step.terms) > _TERMS:
+    if len(step.terms) > k:
         first.append("...")
     total = number(step.total)
     if len(step.terms) == 1:
@@ -67,15 +68,15 @@ def steps(measure: MeasureLesson) -> list[tuple[str, Step]]:
     return [("table", measure.table), ("notebook", measure.notebook)]
 
 
-def measure_lines(measure: MeasureLesson) -> Iterator[str]:
-    """A measure in formulas, numbers and words, without its heading."""
+def measure_lines(measure: MeasureLesson, k: int = SHOWN) -> Iterator[str]:
+    """A measure in formulas, numbers and words, without its heading; of its sums the first `k` terms."""
     before: tuple[float, ...] = ()
     for reading, step in steps(measure):
         yield f"  {reading:<9} {step.formula}"
         if "ā" in step.parts and step.terms:
             yield f"{_INDENT}ā = {number(step.parts['ā'])}, b̄ = {number(step.parts['b̄'])}"
         if step.terms and step.terms != before and measure.name != "jaccard":
-            yield f"{_INDENT}{next(iter(step.parts))} = {summands(measure.name, step)}"
+            yield f"{_INDENT}{next(iter(step.parts))} = {summands(measure.name, step, k)}"
         before = step.terms
         worked = "" if step.worked == number(step.value) else f"{step.worked} = "
         yield f"{_INDENT}= {worked}{shown(step.value)}"
@@ -118,9 +119,24 @@ def change(what_if: WhatIf, lesson: Lesson) -> str:
 def change_rows(what_if: WhatIf) -> list[tuple[str, ...]]:
     """For each measure: the value before and after in both readings, and whether they come closer."""
     return [
-        (name, *(cell for values in of.values() for cell in (shown(values[0]), shown(values[1]), values[2])))
+        (name, *(cell for before, after, so in of.values() for cell in (*_told_apart(before, after), so)))
         for name, of in what_if.values.items()
     ]
+
+
+def _told_apart(before: float, after: float) -> tuple[str, str]:
+    """Both values with as many decimals as show the change between them: four, or more."""
+    texts = shown(before), shown(after)
+    decimals = itertools.count(5)
+    while texts[0] == texts[1] and not same(before, after):
+        n = next(decimals)
+        texts = f"{before:.{n}f}", f"{after:.{n}f}"
+    return texts
+
+
+def same(before: float, after: float) -> bool:
+    """Whether two values differ by no more than rounding."""
+    return math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12)
 
 
 CHANGE_COLUMNS = ("measure", "table", "then", "so", "notebook", "then", "so")
@@ -129,20 +145,25 @@ CHANGE_COLUMNS = ("measure", "table", "then", "so", "notebook", "then", "so")
 # ---- as text ---------------------------------------------------------------------------------------------
 
 
-def to_text(lesson: Lesson, k: int = 10) -> str:
-    """All of it in plain text, with the first `k` of what they share."""
+def to_text(lesson: Lesson, k: int = SHOWN) -> str:
+    """All of it in plain text, with the first `k` of what they share and of each sum's terms."""
     a, b = lesson.names
     lines = [f"{a} and {b}", *facts(lesson)]
     if len(lesson.co_rated):
         lines += _aligned(lesson.co_rated.columns, lesson.co_rated.head(k).rows())
-    if len(lesson.co_rated) > k:
-        lines.append(f"... and {len(lesson.co_rated) - k:,} more")
+    lines += _rest(lesson, k)
     for measure in lesson.measures:
-        lines += ["", f"{measure.name} ({measure.closer} is closer): {measure.guideline}", *measure_lines(measure)]
+        lines += ["", f"{measure.name} ({measure.closer} is closer): {measure.guideline}", *measure_lines(measure, k)]
     lines += ["", lesson.summary, advice(lesson)]
     if lesson.what_if is not None:
         lines += ["", change(lesson.what_if, lesson), *_aligned(CHANGE_COLUMNS, change_rows(lesson.what_if))]
     return "\n".join(lines)
+
+
+def _rest(lesson: Lesson, k: int) -> list[str]:
+    """How many rows are not shown, and how to see them and all terms."""
+    n = len(lesson.co_rated)
+    return [f"... and {n - k:,} more (to_text({n}) shows all, and all terms of the sums)"] if n > k else []
 
 
 def _aligned(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
@@ -160,16 +181,15 @@ def _cell(value: Any) -> str:
 # ---- as HTML ---------------------------------------------------------------------------------------------
 
 
-def to_html(lesson: Lesson, k: int = 10) -> str:
+def to_html(lesson: Lesson, k: int = SHOWN) -> str:
     """All of it as HTML, for a notebook."""
     a, b = lesson.names
     parts = [f"<h4>{escape(a)} and {escape(b)}</h4>", *(f"<div>{escape(line)}</div>" for line in facts(lesson))]
     if len(lesson.co_rated):
         parts.append(_html_table(lesson.co_rated.columns, lesson.co_rated.head(k).rows()))
-    if len(lesson.co_rated) > k:
-        parts.append(f"<div>... and {len(lesson.co_rated) - k:,} more</div>")
+    parts += [f"<div>{line}</div>" for line in _rest(lesson, k)]
     for measure in lesson.measures:
-        text = escape("\n".join(measure_lines(measure)))
+        text = escape("\n".join(measure_lines(measure, k)))
         parts.append(
             f"<div><b>{measure.name}</b> ({measure.closer} is closer): {escape(measure.guideline)}</div>"
             f'<pre style="overflow-x:auto;margin:.2em 0 .8em;font-family:monospace">{text}</pre>'
