@@ -125,3 +125,20 @@ def test_published_accuracy(shared: Path) -> None:
     assert mae == pytest.approx(0.7478, abs=0.0005)
     rmse, mae = cross_validated(lambda: ct.CoClustering(averages="cluster", random_state=1), shared)
     assert rmse < 0.963 and mae < 0.753
+
+
+def test_items_are_alike_where_people_would_rate_them_alike() -> None:
+    dense = world(30, 20)
+    dense[:, 3] = NAN
+    x = interactions(dense)
+    model = ct.CoClustering(3, 3).fit(x)
+    ratings = model.score(x.to_scipy()).astype(np.float64)  # before they are cut
+    item = int(x.items.ids[0])
+    table = model.similar_items(item, 20)
+    assert (
+        len(table) == 18 and int(x.items.ids[3]) not in table["neighbor"].to_list()
+    )  # what nobody rated is like nothing
+    for other, similarity in zip(x.items.indices(table["neighbor"]), table["similarity"], strict=True):
+        apart = np.sqrt(np.mean((ratings[:, 0] - ratings[:, other]) ** 2))
+        assert similarity == pytest.approx(1 / (1 + apart), rel=1e-4)
+    assert not len(model.similar_items(int(x.items.ids[3])))

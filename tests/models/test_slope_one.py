@@ -91,3 +91,10 @@ def test_published_accuracy(shared: Path) -> None:
     assert mae == pytest.approx(0.7391, abs=0.0005)
     rmse, mae = cross_validated(lambda: ct.SlopeOne(variant="plain"), shared)
     assert rmse < 0.946 and mae < 0.743
+
+
+def test_items_are_alike_where_those_who_rated_both_rated_them_alike() -> None:
+    table = ct.SlopeOne().fit(interactions(THREE)).similar_items(101)
+    found = dict(zip(table["neighbor"], table["similarity"], strict=True))
+    assert found == pytest.approx({102: 2 / 12 / 1.5, 103: 1 / 11 / 4})  # deviations 0.5 of two people, 3 of one
+    assert len(ct.SlopeOne(min_support=2).fit(interactions(THREE)).similar_items(101)) == 1

@@ -148,7 +148,9 @@ def with_model_of_config(arguments: Sequence[str]) -> list[str]:
 
 
 def _sweeps_done(model: Recommender, done: int | None) -> str:
-    asked = next((getattr(model, name) for name in ("n_iterations", "n_epochs") if hasattr(model, name)), None)
+    asked = next(
+        (getattr(model, name) for name in ("n_iterations", "n_epochs", "n_sweeps") if hasattr(model, name)), None
+    )
     if done is None or asked is None:
         return "fewer sweeps than were asked for"
     return f"{done} of {counted(asked, 'sweep')}"

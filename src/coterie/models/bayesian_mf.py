@@ -141,6 +141,11 @@ class BayesianMF(FactorModel):
 
     # ---- learning ----------------------------------------------------------------------------------
 
+    @property
+    def n_sweeps(self) -> int:
+        """Sweeps of a whole fit, those before the first sample included."""
+        return self.n_burn_in + self.n_samples * self.thinning
+
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         self._check_memory(train)
         self.mean_ = train.mean
@@ -181,8 +186,7 @@ class BayesianMF(FactorModel):
         groups = {"users": users.kept, "items": items.kept, "chain": chain.kept}
         keep = {f"{group}.{name}": array for group, kept in groups.items() for name, array in kept.items()}
         keep = {"errors": errors} | {name: array for name, array in keep.items() if array.size}
-        total = self.n_burn_in + self.n_samples * self.thinning
-        for sweep in self._sweeps(total, keep, lambda u, i: self.mean_ + self.spread_ * trace(u, i)):
+        for sweep in self._sweeps(self.n_sweeps, keep, lambda u, i: self.mean_ + self.spread_ * trace(u, i)):
             random = sweep.generator
             precision = random.gamma(1 + n / 2, 1 / (1 + errors[0] / 2))
             items.draw_prior(random)

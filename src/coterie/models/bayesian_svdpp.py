@@ -39,6 +39,8 @@ class BayesianSVDPlusPlus(BayesianMF):
     ----------
     implicit_factors_ : float32 (n_items, n_samples * d)
         :math:`y_j` of one sample after the other, the mean :math:`\mu_Y` for items that nobody rated.
+    item_factors_, user_factors_, objective_, held_out_rmse_ and the others of `BayesianMF`
+        Of the same shapes and meanings as there.
 
     References
     ----------

@@ -54,6 +54,9 @@ class CoClustering(Recommender):
     for an item nobody rated :math:`\mu_u`; such an item is not recommended. `update` gives changed and new items and
     all users their means and best clusters by the new data, but lets the means of the co-clusters be.
 
+    Items are alike where people would rate them alike: with :math:`D_{ij}` the root mean square, over all users, of
+    what two predictions differ by before they are cut, the similarity is :math:`1 / (1 + D_{ij})`.
+
     Attributes
     ----------
     user_clusters_ : int32 (n_users,)
@@ -61,7 +64,8 @@ class CoClustering(Recommender):
     item_means_ : float64 (n_items,)
         :math:`\mu_i`; the mean of all ratings for an item that nobody rated.
     cluster_means_ : float64 (n_user_clusters, n_item_clusters)
-        :math:`\bar C_{gh}`; the mean of all ratings, here and in the next two, for a co-cluster without any.
+        :math:`\bar C_{gh}` as the last sweep left it, before people took their best clusters by it a last time; the
+        mean of all ratings, here and in the next two, for a co-cluster without any.
     user_levels_, item_levels_ : float64 (n_user_clusters, n_item_clusters)
         :math:`\bar C_g` and :math:`\bar C_h` in the co-cluster.
     mean_ : float
@@ -184,6 +188,17 @@ class CoClustering(Recommender):
         return np.where(self._unrated[items], means[rows], ratings).astype(np.float32)
 
     # ---- looking inside ----------------------------------------------------------------------------
+
+    def _similarities(self, items: Array) -> Array:
+        from scipy.spatial.distance import cdist
+
+        shares = np.bincount(self.user_clusters_, minlength=self.n_user_clusters) / max(1, len(self.user_clusters_))
+        ratings = self.item_means_[:, None] + self._levels[:, self.item_clusters_].T  # of each cluster of users
+        ratings *= np.sqrt(shares)
+        similarities = (1 / (1 + cdist(ratings[items], ratings))).astype(np.float32)
+        similarities[:, self._unrated] = np.nan
+        similarities[self._unrated[items]] = np.nan
+        return similarities
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         if self._unrated[item]:

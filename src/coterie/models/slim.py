@@ -105,7 +105,7 @@ class SLIM(ItemWeightsModel):
                     self.tolerance, self.n_iterations, weights,
                 )  # fmt: skip
                 columns.append(sp.csr_matrix(weights))
-                advance(stop - start)
+                advance(stop - start, f"largest duality gap {gaps[:stop].max():.1g}")
         self.item_weights_ = sp.vstack(columns, format="csr").T.tocsr() if columns else sp.csr_matrix((n, n))
         self.gaps_ = gaps
         short = int((gaps > self.tolerance).sum())

@@ -24,6 +24,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _BLOCK = 64
 # A kept pair: the other item, the deviation, the support.
 _PAIR_BYTES = 12
+# How many people it takes for a likeness to count half.
+_SUPPORT = 10
 # Where every pair could be too many, one item in so many is counted first.
 _SAMPLED = 64
 
@@ -46,6 +48,9 @@ class SlopeOne(Recommender):
 
     Lists are ranked by the predicted ratings, and so are led by items that few people rated, but liked: to recommend
     rather than to predict, take a model that ranks, such as `EASE` or `ImplicitALS`.
+
+    Items are alike where those who rated both rated them alike: the similarity is
+    :math:`\frac{c_{ij}}{c_{ij} + 10} \cdot \frac{1}{1 + |\mathrm{dev}_{ij}|}`, so that a few people do not make twins.
 
     Learning takes :math:`\sum_u |I_u|^2` steps, and each of the pairs kept takes 12 bytes; a larger `min_support`
     keeps fewer. `update` recomputes the items that somebody with new ratings has rated, and equals a fit.
@@ -218,6 +223,15 @@ class SlopeOne(Recommender):
         return mean_ratings(profiles.indptr, profiles.data, self.mean_).astype(np.float32)
 
     # ---- looking inside ----------------------------------------------------------------------------
+
+    def _similarities(self, items: Array) -> Array:
+        indptr, others, deviations = self.deviations_
+        similarities = np.full((len(items), len(indptr) - 1), np.nan, np.float32)
+        for row, item in enumerate(items.tolist()):
+            pairs = slice(indptr[item], indptr[item + 1])
+            support = self.supports_[pairs].astype(np.float32)
+            similarities[row, others[pairs]] = support / (support + _SUPPORT) / (1 + np.abs(deviations[pairs]))
+        return similarities
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         pairs, columns, ratings = self._compared(profile, item)

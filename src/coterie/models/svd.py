@@ -160,8 +160,16 @@ class PureSVD(SVD):
 
     (Cremonesi et al., equation 12) with :math:`r_u` the profile and :math:`q_i` the row of item i in :math:`Q`, the
     right singular vectors. Scores are no ratings, only their order counts; at that it is strong, and it answers
-    strangers as it answers known users. It is `SVD` without centering, and has its attributes: `item_factors_` is
-    :math:`Q`.
+    strangers as it answers known users. It is `SVD` without centering.
+
+    Attributes
+    ----------
+    item_factors_ : float32 (n_items, n_factors)
+        :math:`Q`.
+    user_factors_ : float32 (n_users, n_factors)
+        :math:`R Q`.
+    singular_values_ : float64 (n_factors,)
+        The diagonal of :math:`\Sigma`, falling.
 
     References
     ----------
