@@ -65,6 +65,23 @@ def test_questions_with_scripted_answers(run: Run, movies: Path) -> None:
     assert "-0" not in run("ask", movies, "--answers", "4").out
 
 
+def test_who_answers_nothing_gets_what_is_popular(run: Run, movies: Path) -> None:
+    popular = run("recommend", "--rated", "1=3", "--model", "popularity", "-k", "3", "--data", movies, "--json")
+    best = [row["item"] for row in popular.document["recommendations"]]
+    for model in ("item-knn", "ease"):
+        command = ("ask", movies, "--answers=-,-,-", "-k", "4", "--model", model)
+        said = run(*command, "--json")
+        assert said.status == 0, said.err
+        answer = said.document
+        assert answer["by_popularity"]
+        assert [row["item"] for row in answer["recommendations"] if row["item"] != 1][:3] == best
+        text = run(*command).out
+        assert "by popularity" in text
+        assert f"{model} has nothing to say from no answers" in text
+    text = run("group", "1", "--stranger", " ", "--data", movies, "--model", "ease").out
+    assert "counts by popularity" in " ".join(text.split())
+
+
 def test_questions_to_a_person(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("5\n\nlots\n3,5\nq\n"))
     answer = run("ask", movies, "--model", "ease", "--strategy", "popularity")

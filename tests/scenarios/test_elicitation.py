@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import coterie as ct
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, NotFittedError, ParameterError
+from coterie.models.registry import model_class
 from coterie.scenarios import Elicitation, question_curve
 from coterie.scenarios.elicitation import STRATEGIES, Asking, Inquiry
 from coterie.scenarios.taste import TasteSpace, moments
@@ -147,6 +148,36 @@ def test_answers_teach_and_what_is_not_known_does_not(model: ct.Recommender) -> 
     assert asking._inquiry.taste is not None
     ratings = asking._inquiry.taste.ratings()
     assert ratings[:15].mean() > ratings[15:].mean() + 1  # the camp is found
+
+
+def test_not_knowing_what_everybody_has_rated_says_nothing_of_whom_one_is_like() -> None:
+    x = Interactions.from_frame(
+        pl.DataFrame({"u": [1, 1, 2, 2, 3], "i": [7, 8, 7, 9, 7], "r": [1.0, 5.0, 2.0, 4.0, 3.0]}), "u", "i", "r"
+    )
+    inquiry = Inquiry(Asking(ct.Popularity().fit(x), "uncertainty"))
+    before = inquiry.chances()
+    inquiry.hear(0, None)
+    assert inquiry.chances().tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("name", ["ease", "item-knn"])
+def test_who_answers_nothing_gets_what_most_people_have_rated(name: str) -> None:
+    x, catalog = two_camps()
+    model = model_class(name)().fit(x, catalog)
+    asking = Elicitation(model, "popularity")
+    counts = dict(x.to_frame().group_by("item").len().iter_rows())
+    for _ in range(2):
+        assert asking.by_popularity
+        found = asking.recommend(4)
+        assert found["score"].to_list() == sorted(counts.values(), reverse=True)[:4]
+        assert [counts[item] for item in found["item"]] == found["score"].to_list()
+        assert "people rated it" in asking.explain(found["item"][0]).summary
+        asking.ask()
+        asking.answer(None)
+    asking.ask()
+    asking.answer(5.0)
+    assert not asking.by_popularity
+    assert asking.recommend(4).equals(model.recommend_for(asking.answers, 4))
 
 
 def test_ratings_that_are_all_equal() -> None:

@@ -120,9 +120,14 @@ def names_of(people: Mapping[str, Person] | Sequence[Person]) -> tuple[list[str]
     return names, persons
 
 
+def silent_about(scores: Array) -> Array:
+    """bool (n,): of whom there is no score (n, n_items) at all."""
+    return np.asarray(~np.isfinite(scores).any(axis=1))
+
+
 def require_opinions(names: Sequence[str], scores: Array) -> None:
     """`DataError` where the model has nothing to say about any item for somebody."""
-    silent = ~np.isfinite(scores).any(axis=1)
+    silent = silent_about(scores)
     if silent.any():
         raise DataError(
             f"the model has nothing to say for {names[int(silent.argmax())]}; give a profile with more ratings"
