@@ -318,5 +318,12 @@ def test_an_unknown_tag_is_answered_with_those_that_share_a_word() -> None:
     items = pl.DataFrame({"item": [1, 2], "title": ["Heat (1995)", "Speed (1994)"]})
     tags = ("calm", "special effects", "visual")
     films = Catalog.from_titles(items, genome_tags=tags, genome=np.array([[0.1, 0.2, 0.3]] * 2, np.float32))
-    with pytest.raises(UnknownIdError, match="unknown tag of the genome 'visual effects'.*'special effects'"):
+    with pytest.raises(UnknownIdError, match=r"unknown tag of the genome 'visual effects'.*'special effects'"):
         ct.Critique(1, films).more("visual effects")
+
+
+@pytest.mark.parametrize("tag", [3, None, ["dark"]])
+def test_what_is_no_text_is_no_tag(tag: Any) -> None:
+    for said in (ct.Critique(10, catalog()).less, ct.Critique(10, catalog()).more):
+        with pytest.raises(ParameterError, match="tag must be a text"):
+            said(tag)

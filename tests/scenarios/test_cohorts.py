@@ -92,6 +92,9 @@ def test_errors(cohorts: ct.scenarios.Cohorts) -> None:
         cohorts.members(3)
     with pytest.raises(ParameterError, match="n_cohorts must be a whole number from 2"):
         find_cohorts(cohorts.model, 1)
+    for name in ("n_cohorts", "n_factors", "random_state"):
+        with pytest.raises(ParameterError, match=f"{name} must be a whole number from .* not 'a'"):
+            find_cohorts(cohorts.model, **{name: "a"})  # type: ignore[arg-type]
     with pytest.raises(DataError, match="100 cohorts need"):
         find_cohorts(cohorts.model, 100)
     with pytest.raises(ParameterError, match="max_seen"):

@@ -259,3 +259,12 @@ def test_the_picture() -> None:
     assert len(figure.axes) == 4
     assert "After 4 questions" in str(figure.get_label())
     assert to_svg(figure) == to_svg(question_curves(curve))
+
+
+@pytest.mark.parametrize("rating", ["4", True, [4.0], float("nan")])
+def test_an_answer_that_is_no_rating(model: ct.Recommender, rating: object) -> None:
+    asking = Elicitation(model, "popularity")
+    asking.ask()
+    with pytest.raises(ParameterError, match="ratings here go from 1 to 5"):
+        asking.answer(rating)  # type: ignore[arg-type]
+    assert asking.asked == []

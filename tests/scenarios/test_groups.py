@@ -169,3 +169,9 @@ def test_errors(scores_model: ct.Recommender) -> None:
         recommend_to_group(scores_model, [999])
     with pytest.raises(CapabilityError, match="does not predict ratings"):
         recommend_to_group(scores_model, [1], of="rating")
+
+
+@pytest.mark.parametrize("members", [15, 1.5, None, "15"])
+def test_members_that_are_no_list(scores_model: ct.Recommender, members: object) -> None:
+    with pytest.raises(ParameterError, match="members come as a list, such as"):
+        recommend_to_group(scores_model, members)  # type: ignore[arg-type]

@@ -188,7 +188,9 @@ def _picked(text: str, found: pl.DataFrame | None) -> Id:
         return text
     items: list[Id] = [] if found is None else found["item"].to_list()
     if not 1 <= int(text) <= len(items):
-        shown = f"there {'is' if len(items) == 1 else 'are'} {counted(len(items), 'row')}" if items else "no list is shown"
+        shown = (
+            f"there {'is' if len(items) == 1 else 'are'} {counted(len(items), 'row')}" if items else "no list is shown"
+        )
         raise UnknownIdError(f"there is no row {int(text)}, {shown}; an item with this id is {_AN_ID}{text}")
     return items[int(text) - 1]
 

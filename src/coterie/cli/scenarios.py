@@ -28,7 +28,8 @@ def group(
     stranger: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ITEM=RATING;...", help='A stranger and what they rated, such as "Toy Story=5; Heat (1995)=2"; repeat.'
+            metavar="ITEM=RATING;...",
+            help='A stranger and what they rated, such as "Toy Story=5; Heat (1995)=2"; repeat.',
         ),
     ] = None,
     k: K = 10,
@@ -50,7 +51,9 @@ def group(
     from coterie.scenarios import compare_strategies, recommend_to_group
 
     if not users and not stranger:
-        raise UsageError('a group of whom? Give user ids, or strangers such as --stranger "Toy Story (1995)=5; Heat (1995)=2"')
+        raise UsageError(
+            'a group of whom? Give user ids, or strangers such as --stranger "Toy Story (1995)=5; Heat (1995)=2"'
+        )
     fitted = obtain_model(model, data)
     members: dict[str, Id | dict[Id, float]] = {}
     for text in users or []:

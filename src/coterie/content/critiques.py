@@ -19,7 +19,7 @@ from coterie.content.tag_space import TagSpace, tag_space
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import AmbiguousTitleError, DataWarning, ParameterError, UnknownIdError
+from coterie.errors import AmbiguousTitleError, DataWarning, ParameterError, UnknownIdError, check_whole
 from coterie.kernels.topk import top_k_row
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ class Critique:
             `rank, tag, relevance` (to the start), `less`, `more` (how many of the 100 nearest items have clearly less
             or more of it) and `score`.
         """
-        _check_length("n", n)
+        check_whole("n", n, 1)
         space = self._setting.space
         said = [space.places[tag] for tag, _ in self.critiques]
         return offered_tags(space, self._row, self._similarities, n, said)
@@ -215,7 +215,7 @@ class Critique:
         NothingFitsError
             No item is what was asked for; the error says what to take back and what that would give.
         """
-        _check_length("k", k)
+        check_whole("k", k, 1)
         setting, sims = self._setting, self._similarities
         constraints = candidates if isinstance(candidates, Constraints) else Constraints(among=candidates)
         changes = {f"{direction} {tag}": self._change(tag) for tag, direction in self.critiques}
@@ -268,6 +268,8 @@ class Critique:
             return there[0]
 
     def _said(self, tag: str, direction: Direction) -> Self:
+        if not isinstance(tag, str):
+            raise ParameterError(f"tag must be a text, the name of a tag of the genome, not {tag!r}")
         known = meant_name(tag, self._setting.space.places, "tag of the genome")
         others = tuple(pair for pair in self.critiques if pair[0] != known)
         return self._next(self.start, (*others, (known, direction)))
@@ -368,8 +370,3 @@ def _shares(scores: Array, rows: Array) -> Array:
     shares = np.full(len(rows), np.nan, np.float32)
     shares[told] = np.searchsorted(ordered, own[told], side="right") / max(1, len(ordered))
     return shares
-
-
-def _check_length(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ParameterError(f"{name} must be a whole number from 1, not {value!r}")

@@ -11,7 +11,7 @@ import polars as pl
 
 from coterie.content.features import taggings
 from coterie.data.vocabulary import Id
-from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.errors import DataError, ParameterError, UnknownIdError, check_whole
 from coterie.evaluation.evaluate import relevance_threshold
 from coterie.kernels.topk import top_k_row
 from coterie.models.base import Recommender
@@ -270,8 +270,10 @@ def find_cohorts(
     feature selection and evaluation for identifying the content of political conflict", Political Analysis 16, 2008.
     """
     train = model._fitted()
-    if n_cohorts != int(n_cohorts) or n_cohorts < 2:
-        raise ParameterError(f"n_cohorts must be a whole number from 2, not {n_cohorts!r}")
+    check_whole("n_cohorts", n_cohorts, 2)
+    check_whole("random_state", random_state, 0)
+    if n_factors is not None:
+        check_whole("n_factors", n_factors, 1, " or None")
     if isinstance(model, FactorModel) and n_factors is None:
         space: FactorModel = model
         source = f"the factors of {model.name}"

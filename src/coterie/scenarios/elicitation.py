@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -257,7 +258,8 @@ class Elicitation:
         if self._pending is None:
             raise ParameterError("nothing was asked; call ask first")
         low, high = self.model.train_.scale
-        if rating is not None and not low <= rating <= high:
+        number = isinstance(rating, numbers.Real) and not isinstance(rating, bool)
+        if rating is not None and not (number and low <= rating <= high):
             raise ParameterError(f"ratings here go from {low:g} to {high:g}; {rating!r} is not one (None: not known)")
         item = self.ask()
         self._inquiry.hear(self._pending, rating)
@@ -267,7 +269,7 @@ class Elicitation:
 
     @property
     def by_popularity(self) -> bool:
-        """Whether the answers so far, or none, give the model nothing to say, so that `recommend` goes by popularity."""
+        """Whether the model has nothing to say from the answers so far, so that `recommend` goes by popularity."""
         return not len(self.model.recommend_for(self.answers, 1))
 
     @cached_property

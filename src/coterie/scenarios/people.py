@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,8 +104,8 @@ def names_of(people: Mapping[str, Person] | Sequence[Person]) -> tuple[list[str]
     """What people are called, and who they are: a mapping names them; else a user's name is the id."""
     if isinstance(people, Mapping):
         names, persons = [str(name) for name in people], list(people.values())
-    elif isinstance(people, str):
-        raise ParameterError(f"people come as a list, such as [{people!r}], or as a dict of names")
+    elif isinstance(people, str) or not isinstance(people, Iterable):
+        raise ParameterError(f"members come as a list, such as [{people!r}], or as a dict of names, not {people!r}")
     else:
         persons = list(people)
         names = [
