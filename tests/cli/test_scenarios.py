@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import coterie as ct
+from coterie.scenarios.cohorts import _N_FACTORS
 from tests.cli.conftest import Run
 
 
@@ -52,6 +53,13 @@ def test_cohorts(run: Run, movies: Path) -> None:
     assert "What cohort 2 likes" in text
     assert run("cohorts", movies, "--cohort", "1", "--of", "1").status == 2
     assert "no cohort 5" in run("cohorts", movies, "-n", "2", "--cohort", "5").err
+
+
+def test_the_help_of_cohorts_says_whose_factors_they_are(run: Run, movies: Path) -> None:
+    assert "where it has any, else those of an SVD of 16 factors" in " ".join(run("cohorts", "--help").out.split())
+    assert _N_FACTORS == 16
+    assert "by the factors of als" in run("cohorts", movies, "-n", "2", "--model", "als").out
+    assert "by an SVD of 16 factors" in run("cohorts", movies, "-n", "2", "--model", "ease").out
 
 
 def test_questions_with_scripted_answers(run: Run, movies: Path) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import coterie as ct
-from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.errors import DataError, NothingFitsError, ParameterError, UnknownIdError
 from coterie.scenarios import find_cohorts
 from coterie.scenarios.cohorts import over_representation
 from tests.scenarios.made import N_USERS, two_camps
@@ -76,6 +76,21 @@ def test_recommendations_are_means_over_those_who_have_not_rated_it(cohorts: ct.
             scores = model.score(x.to_scipy()[rows], rows)[:, column]
             assert score == pytest.approx(scores[~rated].mean(), rel=1e-5)
     assert (cohorts.recommend(first, 30, max_seen=0.5)["seen"] <= 0.5).all()
+
+
+def test_candidates_are_all_that_a_cohort_may_be_recommended(cohorts: ct.scenarios.Cohorts) -> None:
+    whole = cohorts.recommend(1, 30, max_seen=1)
+    for candidates, allowed in (([100, 104, 117], {100, 104, 117}), (104, {104})):
+        found = cohorts.recommend(1, 30, 1, candidates)
+        expected = whole.filter(pl.col("item").is_in(allowed))
+        assert found.drop("rank").equals(expected.drop("rank"))
+        assert found["rank"].to_list() == list(range(1, len(expected) + 1))
+    comedies = ct.Constraints(genres=["Comedy"])
+    assert set(cohorts.recommend(1, 30, 1, comedies)["item"]) == set(whole["item"]) & set(range(100, 130, 4))
+    with pytest.raises(NothingFitsError, match="Relax"):
+        cohorts.recommend(1, candidates=ct.Constraints(genres=["Comedy"], years=(1990, 1991)))
+    with pytest.raises(UnknownIdError, match="999"):
+        cohorts.recommend(1, candidates=[999])
 
 
 def test_people_without_a_taste_are_in_no_cohort() -> None:

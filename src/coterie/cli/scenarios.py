@@ -177,6 +177,8 @@ def cohorts(
 ) -> None:
     """Users clustered by taste: how many, what each cohort likes more than all others do, recommendations for one.
 
+    Tastes are the factors of --model where it has any, else those of an SVD of 16 factors; --model recommends.
+
     Example: coterie cohorts --model svd --cohort 2
     """
     from coterie.cli.sources import obtain_model

@@ -326,7 +326,7 @@ def _built(
 def _check_weights(weights: Any) -> None:
     """Refuse what are no three weights."""
     three = list(weights) if isinstance(weights, Iterable) else []
-    if len(three) != 3 or not all(isinstance(w, Real) and 0 <= w < np.inf for w in three) or not any(three):
+    if len(three) != 3 or not all(isinstance(w, Real) and 0 <= float(w) < np.inf for w in three) or not any(three):
         raise ParameterError(f"weights must be three numbers from 0, not all of them 0; got {weights!r}")
 
 
