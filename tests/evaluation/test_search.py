@@ -368,7 +368,7 @@ def test_wrong_questions_are_refused_at_once(model: str, options: Any, error: ty
 
 def test_without_optuna_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'coterie\[tune\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[tune\]' in the folder of Coterie"):
         search()
 
 
