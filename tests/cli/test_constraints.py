@@ -129,7 +129,7 @@ def test_what_a_critique_cannot_do_is_said(run: Run, genomed: Path, movies: Path
 
 def test_a_conversation(run: Run, genomed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = ["more dark", "", "pick 1", "less bogus", "less dark", "hm", "undo", "undo", "pick sabrina (1954)"]
-    said += ["pick 20", "tags", "quit", "more dark"]
+    said += ["pick id:20", "tags", "quit", "more dark"]
     monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(said)))
     answer = run("critique", genomed, "Heat", "--chat", "-k", "2")
     assert answer.status == 0
@@ -156,3 +156,19 @@ def test_a_conversation_ends_with_its_input(run: Run, genomed: Path, monkeypatch
     answer = run("critique", genomed, "Heat", "--chat")
     assert answer.status == 0
     assert "but more dark" in answer.out
+
+
+def test_a_number_is_a_row_and_no_id(run: Run, genomed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = ["pick 3", "more dark", "pick 11", "pick 0", "pick id:11", "quit"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(said)))
+    answer = run("critique", genomed, "Heat (1995)", "--chat", "-k", "2")
+    assert [line.split(",")[0] for line in answer.err.splitlines()] == [
+        "error: there is no row 3",
+        "error: there is no row 11",
+        "error: there is no row 0",
+    ]
+    assert "no list is shown" in answer.err.splitlines()[0]
+    assert "there are 2 rows; an item with this id is id:11" in answer.err.splitlines()[1]
+    heads = [line for line in answer.out.splitlines() if line.startswith(("What may", "Like "))]
+    assert heads[-1] == f"What may be asked of {ct.load(genomed).catalog.titles([11])[0]}"
+    assert len(heads) == 3

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import coterie as ct
+from coterie.scenarios.cohorts import _N_FACTORS
 from tests.cli.conftest import Run
 
 
@@ -54,6 +55,13 @@ def test_cohorts(run: Run, movies: Path) -> None:
     assert "no cohort 5" in run("cohorts", movies, "-n", "2", "--cohort", "5").err
 
 
+def test_the_help_of_cohorts_says_whose_factors_they_are(run: Run, movies: Path) -> None:
+    assert "where it has any, else those of an SVD of 16 factors" in " ".join(run("cohorts", "--help").out.split())
+    assert _N_FACTORS == 16
+    assert "by the factors of als" in run("cohorts", movies, "-n", "2", "--model", "als").out
+    assert "by an SVD of 16 factors" in run("cohorts", movies, "-n", "2", "--model", "ease").out
+
+
 def test_questions_with_scripted_answers(run: Run, movies: Path) -> None:
     answer = run("ask", movies, "--answers", "4,-,2.5", "--json", "--model", "ease")
     assert answer.status == 0, answer.err
@@ -63,6 +71,23 @@ def test_questions_with_scripted_answers(run: Run, movies: Path) -> None:
     assert "is no rating from 0.5 to 5" in run("ask", movies, "--answers", "9").err
     assert run("ask", movies, "--picture", "x.png").status == 2
     assert "-0" not in run("ask", movies, "--answers", "4").out
+
+
+def test_who_answers_nothing_gets_what_is_popular(run: Run, movies: Path) -> None:
+    popular = run("recommend", "--rated", "1=3", "--model", "popularity", "-k", "3", "--data", movies, "--json")
+    best = [row["item"] for row in popular.document["recommendations"]]
+    for model in ("item-knn", "ease"):
+        command = ("ask", movies, "--answers=-,-,-", "-k", "4", "--model", model)
+        said = run(*command, "--json")
+        assert said.status == 0, said.err
+        answer = said.document
+        assert answer["by_popularity"]
+        assert [row["item"] for row in answer["recommendations"] if row["item"] != 1][:3] == best
+        text = run(*command).out
+        assert "by popularity" in text
+        assert f"{model} has nothing to say from no answers" in text
+    text = run("group", "1", "--stranger", " ", "--data", movies, "--model", "ease").out
+    assert "counts by popularity" in " ".join(text.split())
 
 
 def test_questions_to_a_person(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,9 @@ def test_too_many_clusters_are_refused() -> None:
 
 def test_what_cannot_be_asked_for() -> None:
     features, items, _ = world()
+    for wrong in ({"n_clusters": "a"}, {"n_clusters": 2.5}, {"n_init": None}, {"random_state": "a"}):
+        with pytest.raises(ParameterError, match=f"{next(iter(wrong))} must be a whole number"):
+            ClusterItems(**wrong)
     for wrong in ({"n_clusters": 1}, {"n_init": 0}, {"random_state": -1}, {"method": "dbscan"}):
         with pytest.raises(ParameterError, match=next(iter(wrong))):
             ClusterItems(**wrong)

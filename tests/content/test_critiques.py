@@ -16,7 +16,15 @@ from hypothesis import strategies as st
 import coterie as ct
 from coterie.content.tag_space import TagSpace, tag_space
 from coterie.data.catalog import Catalog
-from coterie.errors import DataError, MemoryBudgetError, NothingFitsError, ParameterError, UnknownIdError
+from coterie.errors import (
+    AmbiguousTitleError,
+    DataError,
+    DataWarning,
+    MemoryBudgetError,
+    NothingFitsError,
+    ParameterError,
+    UnknownIdError,
+)
 from tests.content.films import catalog, ratings
 
 N_ITEMS, N_TAGS = 160, 12
@@ -285,3 +293,37 @@ def test_ratings_alone_leave_out_what_was_seen_and_are_counted() -> None:
     assert set(critique.recommend(9, ct.Constraints(min_ratings=1))["item"]) == {40, 70}
     assert ct.Critique(30, catalog(), user=1, ratings=ratings()).more("funny").recommend(9, [10, 20]).is_empty()
     assert critique.recommend(9, 40)["item"].to_list() == [40]
+
+
+# ---- which item is meant -------------------------------------------------------------------------------
+
+
+def test_of_several_titles_the_one_with_a_genome_is_taken_and_said() -> None:
+    items = pl.DataFrame({"item": [1, 2, 3], "title": ["Heat (1972)", "Heat (1995)", "Speed (1994)"]})
+    genome = np.array([[np.nan, np.nan], [0.2, 0.9], [0.4, 0.8]], np.float32)
+    films = Catalog.from_titles(items, genome_tags=("calm", "fast"), genome=genome)
+    with pytest.warns(DataWarning, match=r"'Heat' could be any of 2 titles; Heat \(1995\) is taken, which alone"):
+        assert ct.Critique("Heat", films).start == 2
+    with pytest.warns(DataWarning, match="is taken"):
+        assert ct.Critique(3, films).pick("Heat").start == 2
+    both = Catalog.from_titles(items, genome_tags=("calm", "fast"), genome=np.nan_to_num(genome, nan=0.5))
+    with pytest.raises(AmbiguousTitleError, match="Heat"):
+        ct.Critique("Heat", both)
+    neither = Catalog.from_titles(items, genome_tags=("calm", "fast"), genome=genome[[0, 0, 1]])
+    with pytest.raises(AmbiguousTitleError, match="Heat"):
+        ct.Critique("Heat", neither)
+
+
+def test_an_unknown_tag_is_answered_with_those_that_share_a_word() -> None:
+    items = pl.DataFrame({"item": [1, 2], "title": ["Heat (1995)", "Speed (1994)"]})
+    tags = ("calm", "special effects", "visual")
+    films = Catalog.from_titles(items, genome_tags=tags, genome=np.array([[0.1, 0.2, 0.3]] * 2, np.float32))
+    with pytest.raises(UnknownIdError, match=r"unknown tag of the genome 'visual effects'.*'special effects'"):
+        ct.Critique(1, films).more("visual effects")
+
+
+@pytest.mark.parametrize("tag", [3, None, ["dark"]])
+def test_what_is_no_text_is_no_tag(tag: Any) -> None:
+    for said in (ct.Critique(10, catalog()).less, ct.Critique(10, catalog()).more):
+        with pytest.raises(ParameterError, match="tag must be a text"):
+            said(tag)

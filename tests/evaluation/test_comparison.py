@@ -407,7 +407,7 @@ def test_tuning_needs_a_budget() -> None:
 
 def test_tuning_needs_optuna_and_says_so_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'coterie\[tune\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install '\.\[tune\]' in the folder of Coterie"):
         compare(world(), [Counted()], "random", budget=5, tune=True, progress=False)
     assert Counted.fits == 0
 

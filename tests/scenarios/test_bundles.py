@@ -96,7 +96,12 @@ def test_text_ids_and_ratings_that_are_all_ones() -> None:
         ({"weights": (1.0, -1.0, 0.0)}, "weights must be"),
         ({"method": "best"}, "method must be"),
         ({"topics": "tags"}, "topics must be"),
-        ({"size": 0}, "k must be a whole number"),
+        ({"weights": (1.0, 1.0)}, r"weights must be three numbers.*\(1.0, 1.0\)"),
+        ({"weights": (1.0, "1", 1.0)}, "weights must be three numbers"),
+        ({"weights": 1.0}, "weights must be three numbers"),
+        ({"size": 0}, "^size must be a whole number from 1, not 0"),
+        ({"size": "4"}, "^size must be a whole number"),
+        ({"pool": "many"}, "^pool must be a whole number"),
         ({"size": 5, "pool": 3}, "pool of at least 5"),
     ],
 )
@@ -110,6 +115,8 @@ def test_unknown_and_empty(model: ct.Recommender) -> None:
         complete(model, [7])
     with pytest.raises(ParameterError, match="empty bundle"):
         complete(model, [])
+    with pytest.raises(ParameterError, match=r"^n must be a whole number from 1, not 0"):
+        complete(model, [100], 0)
     with pytest.raises(ParameterError, match="empty bundle"):
         score_bundle(model, [])
     everything = dict.fromkeys(model.train_.items.ids.tolist(), 4.0)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import coterie as ct
-from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.errors import DataError, NothingFitsError, ParameterError, UnknownIdError
 from coterie.scenarios import find_cohorts
 from coterie.scenarios.cohorts import over_representation
 from tests.scenarios.made import N_USERS, two_camps
@@ -78,6 +78,21 @@ def test_recommendations_are_means_over_those_who_have_not_rated_it(cohorts: ct.
     assert (cohorts.recommend(first, 30, max_seen=0.5)["seen"] <= 0.5).all()
 
 
+def test_candidates_are_all_that_a_cohort_may_be_recommended(cohorts: ct.scenarios.Cohorts) -> None:
+    whole = cohorts.recommend(1, 30, max_seen=1)
+    for candidates, allowed in (([100, 104, 117], {100, 104, 117}), (104, {104})):
+        found = cohorts.recommend(1, 30, 1, candidates)
+        expected = whole.filter(pl.col("item").is_in(allowed))
+        assert found.drop("rank").equals(expected.drop("rank"))
+        assert found["rank"].to_list() == list(range(1, len(expected) + 1))
+    comedies = ct.Constraints(genres=["Comedy"])
+    assert set(cohorts.recommend(1, 30, 1, comedies)["item"]) == set(whole["item"]) & set(range(100, 130, 4))
+    with pytest.raises(NothingFitsError, match="Relax"):
+        cohorts.recommend(1, candidates=ct.Constraints(genres=["Comedy"], years=(1990, 1991)))
+    with pytest.raises(UnknownIdError, match="999"):
+        cohorts.recommend(1, candidates=[999])
+
+
 def test_people_without_a_taste_are_in_no_cohort() -> None:
     x, catalog = two_camps()
     more = x.merge(ct.Interactions.from_frame(pl.DataFrame({"u": [999], "i": [100], "r": [3.0]}), "u", "i", "r"))
@@ -92,6 +107,9 @@ def test_errors(cohorts: ct.scenarios.Cohorts) -> None:
         cohorts.members(3)
     with pytest.raises(ParameterError, match="n_cohorts must be a whole number from 2"):
         find_cohorts(cohorts.model, 1)
+    for name in ("n_cohorts", "n_factors", "random_state"):
+        with pytest.raises(ParameterError, match=f"{name} must be a whole number from .* not 'a'"):
+            find_cohorts(cohorts.model, **{name: "a"})  # type: ignore[arg-type]
     with pytest.raises(DataError, match="100 cohorts need"):
         find_cohorts(cohorts.model, 100)
     with pytest.raises(ParameterError, match="max_seen"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import coterie as ct
 from coterie.data.interactions import Interactions
 from coterie.errors import DataError, NotFittedError, ParameterError
+from coterie.models.registry import model_class
 from coterie.scenarios import Elicitation, question_curve
 from coterie.scenarios.elicitation import STRATEGIES, Asking, Inquiry
 from coterie.scenarios.taste import TasteSpace, moments
@@ -149,6 +150,36 @@ def test_answers_teach_and_what_is_not_known_does_not(model: ct.Recommender) -> 
     assert ratings[:15].mean() > ratings[15:].mean() + 1  # the camp is found
 
 
+def test_not_knowing_what_everybody_has_rated_says_nothing_of_whom_one_is_like() -> None:
+    x = Interactions.from_frame(
+        pl.DataFrame({"u": [1, 1, 2, 2, 3], "i": [7, 8, 7, 9, 7], "r": [1.0, 5.0, 2.0, 4.0, 3.0]}), "u", "i", "r"
+    )
+    inquiry = Inquiry(Asking(ct.Popularity().fit(x), "uncertainty"))
+    before = inquiry.chances()
+    inquiry.hear(0, None)
+    assert inquiry.chances().tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("name", ["ease", "item-knn"])
+def test_who_answers_nothing_gets_what_most_people_have_rated(name: str) -> None:
+    x, catalog = two_camps()
+    model = model_class(name)().fit(x, catalog)
+    asking = Elicitation(model, "popularity")
+    counts = dict(x.to_frame().group_by("item").len().iter_rows())
+    for _ in range(2):
+        assert asking.by_popularity
+        found = asking.recommend(4)
+        assert found["score"].to_list() == sorted(counts.values(), reverse=True)[:4]
+        assert [counts[item] for item in found["item"]] == found["score"].to_list()
+        assert "people rated it" in asking.explain(found["item"][0]).summary
+        asking.ask()
+        asking.answer(None)
+    asking.ask()
+    asking.answer(5.0)
+    assert not asking.by_popularity
+    assert asking.recommend(4).equals(model.recommend_for(asking.answers, 4))
+
+
 def test_ratings_that_are_all_equal() -> None:
     x, _ = two_camps()
     ones = ct.EASE().fit(x.binarized())
@@ -228,3 +259,12 @@ def test_the_picture() -> None:
     assert len(figure.axes) == 4
     assert "After 4 questions" in str(figure.get_label())
     assert to_svg(figure) == to_svg(question_curves(curve))
+
+
+@pytest.mark.parametrize("rating", ["4", True, [4.0], float("nan")])
+def test_an_answer_that_is_no_rating(model: ct.Recommender, rating: object) -> None:
+    asking = Elicitation(model, "popularity")
+    asking.ask()
+    with pytest.raises(ParameterError, match="ratings here go from 1 to 5"):
+        asking.answer(rating)  # type: ignore[arg-type]
+    assert asking.asked == []

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import coterie as ct
-from coterie.errors import CapabilityError, DataError, ParameterError, UnknownIdError
+from coterie.errors import CapabilityError, ParameterError, UnknownIdError
+from coterie.models.registry import model_class
 from coterie.scenarios import compare_strategies, recommend_to_group
 from coterie.scenarios.groups import STRATEGIES, choose, nash_welfare
 from coterie.scenarios.people import standardized
@@ -128,6 +129,33 @@ def test_standardized_rows() -> None:
     assert standardized(scores, seen).tolist() == [[0, 1, 1, 0], [1, 1, 1, 1], [0, 0, 0, 0]]
 
 
+@pytest.mark.parametrize("name", ["ease", "item-knn", "user-knn"])
+def test_a_member_of_whom_nothing_is_known_counts_by_popularity(name: str) -> None:
+    x, catalog = two_camps()
+    model = model_class(name)().fit(x, catalog)
+    found = recommend_to_group(model, [1, {}], 4, of="score")
+    counts = dict(x.to_frame().group_by("item").len().iter_rows())
+    low, high = min(counts.values()), max(counts.values())
+    new = found.opinions.filter(pl.col("member") == "stranger 2")
+    assert new["utility"].to_list() == pytest.approx([(counts[i] - low) / (high - low) for i in new["item"]])
+    assert "Nothing is known of stranger 2, who counts by popularity" in found.summary
+    assert "popularity" not in recommend_to_group(model, [1, 2], 4).summary
+    alone = recommend_to_group(model, {"Ann": {}, "Bo": {}}, 3, "average")
+    assert [counts[i] for i in alone.items["item"]] == sorted(counts.values(), reverse=True)[:3]
+    assert "Ann and Bo, who count by popularity" in alone.summary
+
+
+def test_a_member_without_ratings_does_not_change_what_opinions_are_made_of() -> None:
+    x, catalog = two_camps()
+    model = ct.SlopeOne().fit(x, catalog)
+    assert recommend_to_group(model, [1, 2], 3).of == recommend_to_group(model, [{}, 1, 2], 3).of
+    knn = ct.ItemKNN().fit(x, catalog)
+    found = recommend_to_group(knn, [1, {}], 3, of="rating")
+    new = found.opinions.filter(pl.col("member") == "stranger 2")
+    assert new["rating"].to_list() == pytest.approx(knn.predict_for({}, new["item"].to_list()).tolist())
+    assert "with the ratings that are predicted for anybody" in found.summary
+
+
 def test_errors(scores_model: ct.Recommender) -> None:
     with pytest.raises(ParameterError, match="nobody was named"):
         recommend_to_group(scores_model, [])
@@ -141,5 +169,9 @@ def test_errors(scores_model: ct.Recommender) -> None:
         recommend_to_group(scores_model, [999])
     with pytest.raises(CapabilityError, match="does not predict ratings"):
         recommend_to_group(scores_model, [1], of="rating")
-    with pytest.raises(DataError, match="nothing to say for stranger 2"):
-        recommend_to_group(ct.ItemKNN().fit(*two_camps()), [1, {}])
+
+
+@pytest.mark.parametrize("members", [15, 1.5, None, "15"])
+def test_members_that_are_no_list(scores_model: ct.Recommender, members: object) -> None:
+    with pytest.raises(ParameterError, match="members come as a list, such as"):
+        recommend_to_group(scores_model, members)  # type: ignore[arg-type]

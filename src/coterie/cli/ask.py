@@ -72,21 +72,24 @@ def ask(
     fitted = obtain_model(model, data)
     asking = Elicitation(fitted, strategy or "uncertainty", seed)
     _ask(asking, questions, None if answers is None else answers.split(","))
-    found = asking.recommend(k)
+    found, popular = asking.recommend(k), asking.by_popularity
     reasons = _reasons(asking, found)
     document = {
         **_about(fitted), "strategy": asking.strategy, "questions": asking.history, "profile": asking.answers,
-        "recommendations": found.with_columns(reasons),
+        "by_popularity": popular, "recommendations": found.with_columns(reasons),
     }  # fmt: skip
     known = len(asking.answers)
     asked = f"{counted(len(asking.asked), 'question')}, {counted(known, 'answer')}"
     pictures: list[Any] = [heading("What was asked"), frame_table(asking.history, 2), ""]
-    pictures.append(heading(f"For you, after {asked}, by {_label(fitted)}"))
+    pictures.append(heading(f"For you, after {asked}, by {'popularity' if popular else _label(fitted)}"))
+    if popular and len(found):
+        why = "these answers" if known else "no answers"
+        pictures.append(f"{cell(fitted.name)} has nothing to say from {why}; this is what most people have rated.")
     if len(found):
-        shown = found.drop("score").with_columns(reasons) if known else found.drop("score")
+        shown = found.drop("score") if popular or not known else found.drop("score").with_columns(reasons)
         pictures.append(frame_table(shown))
     else:
-        pictures.append(f"Nothing: {cell(fitted.name)} has no evidence; answer a question or two more.")
+        pictures.append("Nothing: everything was rated.")
     out.show(document, *pictures)
 
 

@@ -13,7 +13,8 @@ import typer
 from coterie.cli.constraining import ConstraintOptions
 from coterie.cli.options import DATA_ARGUMENT, HyperParameters, WholeDataOptions
 from coterie.cli.output import Output, UsageError, cell, complain, frame_table, heading, stdout, working
-from coterie.errors import CoterieError, ParameterError
+from coterie.data.wording import counted
+from coterie.errors import CoterieError, ParameterError, UnknownIdError
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from coterie.content.constraints import Constraints
     from coterie.content.critiques import Critique
     from coterie.data.dataset import Dataset
+    from coterie.data.vocabulary import Id
     from coterie.models.base import Recommender
 
 _FOR = "For somebody"
-_WORDS = "less TAG, more TAG, pick N (or a title), tags, undo, quit"
+_AN_ID = "id:"
+_WORDS = f"less TAG, more TAG, pick ROW (or a title, or {_AN_ID}NUMBER), tags, undo, quit"
 
 
 @dataclass
@@ -60,7 +63,7 @@ def critique(
 ) -> None:
     """Movies like this one, but less of some tags of the genome and more of others.
 
-    Alone it shows the tags that are worth asking for. Example: coterie critique ml-25m Heat --less violent --more funny
+    Alone it shows the tags that are worth asking for. Example: coterie critique ml-25m "Heat (1995)" --less violent
     """
     from coterie.content.critiques import Critique
 
@@ -173,9 +176,23 @@ def _heard(now: Critique, word: str, rest: str, found: pl.DataFrame | None) -> C
         case "undo":
             return now.undo()
         case "pick" if rest:
-            ranks = {} if found is None else dict(zip(found["rank"].to_list(), found["item"].to_list(), strict=True))
-            return now.pick(ranks.get(int(rest), rest) if rest.isdecimal() else rest)
+            return now.pick(_picked(rest, found))
     return None
+
+
+def _picked(text: str, found: pl.DataFrame | None) -> Id:
+    """The item that is meant: a number is a row of what was shown last, and never an id."""
+    if text.startswith(_AN_ID):
+        return text.removeprefix(_AN_ID).strip()
+    if not text.isdecimal():
+        return text
+    items: list[Id] = [] if found is None else found["item"].to_list()
+    if not 1 <= int(text) <= len(items):
+        shown = (
+            f"there {'is' if len(items) == 1 else 'are'} {counted(len(items), 'row')}" if items else "no list is shown"
+        )
+        raise UnknownIdError(f"there is no row {int(text)}, {shown}; an item with this id is {_AN_ID}{text}")
+    return items[int(text) - 1]
 
 
 def _lines() -> Iterator[str]:

@@ -214,7 +214,7 @@ def recommend(
 ) -> None:
     """The best items for users of the data, or for a stranger who says what they like.
 
-    Example: coterie recommend --rated "Toy Story (1995)=5" --rated "Heat=2" --genre Comedy --years 1990-1999
+    Example: coterie recommend --rated "Toy Story (1995)=5" --rated "Heat (1995)=2" --genre Comedy --years 1990-1999
 
     An item without a known year (genre, relevance) satisfies no condition on years (genres, tags).
     """

@@ -28,7 +28,8 @@ def group(
     stranger: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ITEM=RATING;...", help='A stranger and what they rated, such as "Toy Story=5; Heat=2"; repeat.'
+            metavar="ITEM=RATING;...",
+            help='A stranger and what they rated, such as "Toy Story=5; Heat (1995)=2"; repeat.',
         ),
     ] = None,
     k: K = 10,
@@ -44,13 +45,15 @@ def group(
 ) -> None:
     """One list for several people, with what each of them would think of it.
 
-    Example: coterie group 1 15 --stranger "Toy Story (1995)=5; Heat=2" --strategy least_misery
+    Example: coterie group 1 15 --stranger "Toy Story (1995)=5; Heat (1995)=2" --strategy least_misery
     """
     from coterie.cli.sources import obtain_model, parse_profile
     from coterie.scenarios import compare_strategies, recommend_to_group
 
     if not users and not stranger:
-        raise UsageError('a group of whom? Give user ids, or strangers such as --stranger "Toy Story (1995)=5; Heat=2"')
+        raise UsageError(
+            'a group of whom? Give user ids, or strangers such as --stranger "Toy Story (1995)=5; Heat (1995)=2"'
+        )
     fitted = obtain_model(model, data)
     members: dict[str, Id | dict[Id, float]] = {}
     for text in users or []:
@@ -173,6 +176,8 @@ def cohorts(
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of the first centres.")] = 0,
 ) -> None:
     """Users clustered by taste: how many, what each cohort likes more than all others do, recommendations for one.
+
+    Tastes are the factors of --model where it has any, else those of an SVD of 16 factors; --model recommends.
 
     Example: coterie cohorts --model svd --cohort 2
     """

@@ -13,7 +13,7 @@ import polars as pl
 from coterie.content.features import ItemFeatures
 from coterie.data.catalog import Catalog
 from coterie.data.vocabulary import Vocabulary
-from coterie.errors import DataError, ParameterError
+from coterie.errors import DataError, ParameterError, check_whole
 from coterie.kernels.memory import require_memory
 
 if TYPE_CHECKING:
@@ -125,8 +125,10 @@ class ClusterItems:
             raise ParameterError(f"method must be one of {', '.join(METHODS)}, not {self.method!r}")
         for name, least in (("n_clusters", 2), ("n_init", 1), ("random_state", 0)):
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise ParameterError(f"{name} must be at least {least}, not {value!r}")
+            if name != "n_clusters":
+                check_whole(name, value, least)
+            elif value is not None:
+                check_whole(name, value, least, " or None")
 
     def fit(self, features: ItemFeatures, items: Vocabulary, catalog: Catalog | None = None) -> Clusters:
         """The clusters of the items that the rows of `features` are about.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from coterie.content.tag_space import TagSpace, tag_space
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import ParameterError, UnknownIdError
+from coterie.errors import AmbiguousTitleError, DataWarning, ParameterError, UnknownIdError, check_whole
 from coterie.kernels.topk import top_k_row
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class _Setting:
 
 
 class Critique:
-    r"""A conversation about items by tags of the genome: "like this one, but less violence, more visual effects".
+    r"""A conversation about items by tags of the genome: "like this one, but less violence, more special effects".
 
     It never changes: every step gives a new one, so any of them can be gone back to. An item j is scored against the
     start i under critiques of tags t in directions :math:`d_t` (+1 for more, -1 for less) by
@@ -82,7 +83,8 @@ class Critique:
     Parameters
     ----------
     start : item id, or text
-        Where to start. A text that is no id is a title as a person writes it.
+        Where to start. A text that is no id is a title as a person writes it; where several items may be meant and only
+        one has a genome, that one, with a `DataWarning`.
     catalog : Catalog or None
         With a tag genome; None for that of `model`.
     model : fitted Recommender or None
@@ -188,7 +190,7 @@ class Critique:
             `rank, tag, relevance` (to the start), `less`, `more` (how many of the 100 nearest items have clearly less
             or more of it) and `score`.
         """
-        _check_length("n", n)
+        check_whole("n", n, 1)
         space = self._setting.space
         said = [space.places[tag] for tag, _ in self.critiques]
         return offered_tags(space, self._row, self._similarities, n, said)
@@ -213,7 +215,7 @@ class Critique:
         NothingFitsError
             No item is what was asked for; the error says what to take back and what that would give.
         """
-        _check_length("k", k)
+        check_whole("k", k, 1)
         setting, sims = self._setting, self._similarities
         constraints = candidates if isinstance(candidates, Constraints) else Constraints(among=candidates)
         changes = {f"{direction} {tag}": self._change(tag) for tag, direction in self.critiques}
@@ -239,7 +241,7 @@ class Critique:
         if isinstance(item, str) and item not in known:
             text = item.strip()
             written = known.kind == "int" and text.isdecimal() and int(text) in known
-            item = int(text) if written else setting.catalog.find(text)
+            item = int(text) if written else self._titled(text)
         known.index(item)
         if item not in setting.space.items:
             raise UnknownIdError(
@@ -248,7 +250,26 @@ class Critique:
             )
         return item
 
+    def _titled(self, text: str) -> Id:
+        """The item that a title means; of several, the only one with a genome, which is said in a warning."""
+        setting = self._setting
+        try:
+            return setting.catalog.find(text)
+        except AmbiguousTitleError as error:
+            there = [item for item in error.candidates if item in setting.space.items]
+            if len(there) != 1:
+                raise
+            warnings.warn(
+                f"{text!r} could be any of {len(error.candidates):,} titles; "
+                f"{setting.catalog.titles(there)[0]} is taken, which alone has a tag genome",
+                DataWarning,
+                stacklevel=4,
+            )
+            return there[0]
+
     def _said(self, tag: str, direction: Direction) -> Self:
+        if not isinstance(tag, str):
+            raise ParameterError(f"tag must be a text, the name of a tag of the genome, not {tag!r}")
         known = meant_name(tag, self._setting.space.places, "tag of the genome")
         others = tuple(pair for pair in self.critiques if pair[0] != known)
         return self._next(self.start, (*others, (known, direction)))
@@ -349,8 +370,3 @@ def _shares(scores: Array, rows: Array) -> Array:
     shares = np.full(len(rows), np.nan, np.float32)
     shares[told] = np.searchsorted(ordered, own[told], side="right") / max(1, len(ordered))
     return shares
-
-
-def _check_length(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ParameterError(f"{name} must be a whole number from 1, not {value!r}")

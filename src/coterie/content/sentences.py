@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.errors import DataError, MissingExtraError, ParameterError
+from coterie.errors import DataError, MissingExtraError, ParameterError, how_to_install
 
 Array = np.ndarray[Any, np.dtype[Any]]
 #: Texts in, float32 (n_texts, dimension) out; a text without anything in it is a row of zeros.
@@ -37,7 +37,7 @@ def load_sentence_model(name: str) -> Encoder:
         import wordllama
     except ImportError as error:
         raise MissingExtraError(
-            f"{name} needs its package, which carries the weights ({error}): pip install 'coterie[sentences]'"
+            f"{name} needs its package, which carries the weights ({error}): {how_to_install('sentences')}"
         ) from error
     finally:  # its import sends everybody's log to the terminal
         log.handlers[:] = handlers
@@ -50,7 +50,7 @@ def load_sentence_model(name: str) -> Encoder:
     except (OSError, ValueError) as error:
         raise DataError(
             f"the installed wordllama lacks its weights or its tokenizer ({error}): "
-            "pip install --force-reinstall 'coterie[sentences]'"
+            f"{how_to_install('sentences', '--force-reinstall')}"
         ) from error
 
     def encode(texts: list[str]) -> Array:

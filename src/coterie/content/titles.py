@@ -148,8 +148,9 @@ class TitleVectors:
             self.common_ = _first_components(vectors, self.n_components)
         return self
 
-    def encode(self, titles: Sequence[str | None]) -> Array:
-        """float32 (n_titles, dimension): the vectors of titles, also of such as the catalog does not have."""
+    def encode(self, titles: Sequence[str | None] | str) -> Array:
+        """float32 (n_titles, dimension): the vectors of titles, or of one; the catalog need not have them."""
+        titles = [titles] if isinstance(titles, str) else titles
         if not hasattr(self, "common_"):
             raise NotFittedError("these title vectors have not seen a catalog yet; call fit(catalog) first")
         if self._encoder is not None:

@@ -126,7 +126,10 @@ def _opened(path: Path) -> io.BufferedReader:
         raise DataError(f"{path} is a zip archive; unpack it, and name the file in it that has the vectors")
     zipped = start[:2] == b"\x1f\x8b"
     raw: Any = gzip.GzipFile(path) if zipped else io.FileIO(path)
-    return io.BufferedReader(raw, _BLOCK)
+    file = io.BufferedReader(raw, _BLOCK)
+    if file.peek(3).startswith(codecs.BOM_UTF8):  # which some editors put in front, and is no part of the first word
+        file.read(3)
+    return file
 
 
 def _header(line: bytes) -> tuple[int, int] | None:

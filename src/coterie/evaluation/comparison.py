@@ -11,9 +11,9 @@ from coterie.data.catalog import Catalog
 from coterie.data.dataset import Dataset
 from coterie.data.interactions import Interactions
 from coterie.data.progress import quiet
-from coterie.errors import DataError, ParameterError
+from coterie.errors import DataError, ParameterError, check_whole
 from coterie.evaluation import units
-from coterie.evaluation.arguments import check_number, check_whole, parts_of, unfitted
+from coterie.evaluation.arguments import check_number, parts_of, unfitted
 from coterie.evaluation.asking import Asking, Judged, outcome
 from coterie.evaluation.board import board_of, findings_of
 from coterie.evaluation.evaluate import Questions, relevance_threshold

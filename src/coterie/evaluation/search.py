@@ -17,8 +17,8 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import Advance, quiet
 from coterie.data.progress import progress as progress_bar
 from coterie.data.wording import counted
-from coterie.errors import CapabilityError, DataError, ParameterError, SearchError
-from coterie.evaluation.arguments import check_number, check_whole, parts_of
+from coterie.errors import CapabilityError, DataError, ParameterError, SearchError, check_whole
+from coterie.evaluation.arguments import check_number, parts_of
 from coterie.evaluation.evaluate import Questions, relevance_threshold
 from coterie.evaluation.found import Search
 from coterie.evaluation.linter import NOTHING, check_conclusions, check_validation

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from coterie.errors import ArtifactError, MissingExtraError
+from coterie.errors import ArtifactError, MissingExtraError, how_to_install
 from coterie.evaluation.space import Space
 from coterie.evaluation.trials import Outcome
 
@@ -211,5 +211,5 @@ def require_optuna() -> Any:
     try:
         import optuna
     except ImportError as error:
-        raise MissingExtraError(f"searching needs the package optuna ({error}): pip install 'coterie[tune]'") from error
+        raise MissingExtraError(f"searching needs the package optuna ({error}): {how_to_install('tune')}") from error
     return optuna

@@ -10,7 +10,7 @@ import polars as pl
 
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id, Vocabulary
-from coterie.errors import ParameterError
+from coterie.errors import check_whole
 
 Array = np.ndarray[Any, np.dtype[Any]]
 #: A block of lists: row numbers (n, k), scores (n, k), and how many of each row count (n,).
@@ -24,8 +24,7 @@ def id_list(ids: Iterable[Id] | Id) -> list[Id]:
 
 def check_length(k: Any) -> None:
     """Refuse a length of lists that is none."""
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ParameterError(f"k must be a whole number from 1, not {k!r}")
+    check_whole("k", k, 1)
 
 
 def id_series(name: str, vocabulary: Vocabulary, rows: Array) -> pl.Series:

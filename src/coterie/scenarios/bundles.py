@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import polars as pl
 
 from coterie.data.vocabulary import Id
-from coterie.errors import DataError, ParameterError
+from coterie.errors import DataError, ParameterError, check_whole
 from coterie.evaluation.evaluate import relevance_threshold
 from coterie.kernels.memory import require_memory
 from coterie.kernels.topk import top_k_row
 from coterie.models.base import Recommender
-from coterie.models.tables import check_length, id_list, id_series
+from coterie.models.tables import id_list, id_series
 from coterie.scenarios.bundle_value import Found, SetValue, best_set, greedy_set, guarantee
 from coterie.scenarios.people import Person, profiles_of, require_opinions, scores_of, seen_by, standardized
 
@@ -157,6 +158,8 @@ def complete(
     with what is in the bundle, among what the person has not rated.
     """
     model._fitted()
+    check_whole("n", n, 1)
+    check_whole("pool", pool, 1)
     train = model.train_
     base = list(dict.fromkeys(train.items.indices(id_list(items)).tolist()))
     if not base:
@@ -222,11 +225,12 @@ def _pool(
     size: int,
     candidates: Iterable[Id] | Id | None,
 ) -> Array:
-    check_length(size)
+    check_whole("size", size, 1)
     if candidates is not None:
         named = np.unique(model.train_.items.indices(id_list(candidates))).astype(np.int64)
         found: Array = named[np.isfinite(scores[0, named])]
     else:
+        check_whole("pool", pool, 1)
         if pool < size:
             raise ParameterError(f"a bundle of {size} needs a pool of at least {size}, not {pool!r}")
         found = _best(scores[0], _open(profile, scores), pool)
@@ -296,8 +300,7 @@ def _built(
     weights: tuple[float, float, float], topics: Topics | None, method: Method, max_nodes: int,
 ) -> Bundle:  # fmt: skip
     """The best bundle of `size` among `items` (row numbers) that has those at the places `base`."""
-    if not all(0 <= w < np.inf for w in weights) or not any(weights):
-        raise ParameterError(f"weights must be three numbers from 0, not all of them 0; got {weights!r}")
+    _check_weights(weights)
     if method not in get_args(Method):
         raise ParameterError(f"method must be 'exact' or 'greedy', not {method!r}")
     likes = _likes(model)
@@ -318,6 +321,13 @@ def _built(
         *tables, found.value, relevance, complementarity, diversity, found.upper, found.greedy, found.guarantee,
         len(items) - len(base), found.nodes, summary,
     )  # fmt: skip
+
+
+def _check_weights(weights: Any) -> None:
+    """Refuse what are no three weights."""
+    three = list(weights) if isinstance(weights, Iterable) else []
+    if len(three) != 3 or not all(isinstance(w, Real) and 0 <= float(w) < np.inf for w in three) or not any(three):
+        raise ParameterError(f"weights must be three numbers from 0, not all of them 0; got {weights!r}")
 
 
 def _greedy(f: SetValue, n: int, base: Sequence[int]) -> Found:

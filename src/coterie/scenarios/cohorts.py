@@ -11,10 +11,10 @@ import polars as pl
 
 from coterie.content.features import taggings
 from coterie.data.vocabulary import Id
-from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.errors import DataError, ParameterError, UnknownIdError, check_whole
 from coterie.evaluation.evaluate import relevance_threshold
 from coterie.kernels.topk import top_k_row
-from coterie.models.base import Recommender
+from coterie.models.base import Candidates, Recommender
 from coterie.models.factors import FactorModel
 from coterie.models.svd import SVD
 from coterie.models.tables import check_length, id_series
@@ -161,7 +161,7 @@ class Cohorts:
         titled = ["rank", "item", *(["title"] if "title" in table.columns else [])]
         return table.select(*titled, pl.exclude(titled))
 
-    def recommend(self, cohort: int, k: int = 10, max_seen: float = 0.5) -> pl.DataFrame:
+    def recommend(self, cohort: int, k: int = 10, max_seen: float = 0.5, candidates: Candidates = None) -> pl.DataFrame:
         """The k items with the best mean score over those members of the cohort who have not rated them.
 
         The mean of the members' scores, not the score of their mean: every member counts once, and what few would love
@@ -175,19 +175,29 @@ class Cohorts:
         k : int
         max_seen : float from 0 to 1
             Leave out what a larger share of the members has rated.
+        candidates : item ids, or one, or Constraints, or None
+            Only these items, or items that satisfy the constraints, as in `Recommender.recommend`.
 
         Returns
         -------
         polars.DataFrame
             `rank, item[, title], score, seen` (the share of the members who have rated it).
+
+        Raises
+        ------
+        NothingFitsError
+            No item satisfies the constraints.
         """
         check_length(k)
         if not 0 <= max_seen <= 1:
             raise ParameterError(f"max_seen is a share from 0 to 1, not {max_seen!r}")
+        allowed = self.model._allowed(candidates)
         members = np.flatnonzero(self.labels == self._checked(cohort))
         sums, counts, seen = self._sums(members)
         share = seen / max(1, len(members))
         means = np.where((share <= max_seen) & (counts > 0), sums / np.maximum(len(members) - seen, 1), -np.inf)
+        if allowed is not None:
+            means[~allowed] = -np.inf
         best = top_k_row(means.astype(np.float32), k)
         table = pl.DataFrame(
             [
@@ -270,8 +280,10 @@ def find_cohorts(
     feature selection and evaluation for identifying the content of political conflict", Political Analysis 16, 2008.
     """
     train = model._fitted()
-    if n_cohorts != int(n_cohorts) or n_cohorts < 2:
-        raise ParameterError(f"n_cohorts must be a whole number from 2, not {n_cohorts!r}")
+    check_whole("n_cohorts", n_cohorts, 2)
+    check_whole("random_state", random_state, 0)
+    if n_factors is not None:
+        check_whole("n_factors", n_factors, 1, " or None")
     if isinstance(model, FactorModel) and n_factors is None:
         space: FactorModel = model
         source = f"the factors of {model.name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -10,6 +12,7 @@ import polars as pl
 from coterie.data.vocabulary import Id
 from coterie.errors import DataError, ParameterError
 from coterie.models.base import Recommender
+from coterie.models.baselines import Popularity
 from coterie.scenarios.taste import Taste, TasteSpace, moments
 
 if TYPE_CHECKING:
@@ -107,8 +110,9 @@ class Inquiry:
         asking = self.asking
         share = np.full(len(self.weights), _EVERYBODY * asking.known[item])
         share[asking.by_item.indices[asking.by_item.indptr[item] : asking.by_item.indptr[item + 1]]] += 1 - _EVERYBODY
-        self.weights = self.weights * (share if rating is not None else 1 - share)
-        self.weights /= self.weights.max()
+        weights = self.weights * (share if rating is not None else 1 - share)
+        if weights.max() > 0:  # not so where somebody does not know what everybody has rated: that is like nobody
+            self.weights = weights / weights.max()
         if rating is not None:
             self.taste = self.taste.after(item, rating)
 
@@ -254,7 +258,8 @@ class Elicitation:
         if self._pending is None:
             raise ParameterError("nothing was asked; call ask first")
         low, high = self.model.train_.scale
-        if rating is not None and not low <= rating <= high:
+        number = isinstance(rating, numbers.Real) and not isinstance(rating, bool)
+        if rating is not None and not (number and low <= rating <= high):
             raise ParameterError(f"ratings here go from {low:g} to {high:g}; {rating!r} is not one (None: not known)")
         item = self.ask()
         self._inquiry.hear(self._pending, rating)
@@ -262,11 +267,26 @@ class Elicitation:
         left = self.uncertainty if self._inquiry.taste is not None else None
         self._history.append((item, None if rating is None else float(rating), left))
 
+    @property
+    def by_popularity(self) -> bool:
+        """Whether the model has nothing to say from the answers so far, so that `recommend` goes by popularity."""
+        return not len(self.model.recommend_for(self.answers, 1))
+
+    @cached_property
+    def _popular(self) -> Popularity:
+        return Popularity().fit(self.model.train_, self.model.catalog_)
+
+    @property
+    def _speaker(self) -> Recommender:
+        """Who recommends."""
+        return self._popular if self.by_popularity else self.model
+
     def recommend(self, k: int = 10) -> pl.DataFrame:
         """The k best items for the stranger, as `Recommender.recommend_for`; what was asked and not known may be
-        among them."""
-        return self.model.recommend_for(self.answers, k)
+        among them. Where the model has nothing to say (`by_popularity`), as most models have of somebody who answered
+        nothing, they are those that most people have rated, and a score is the number of those people."""
+        return self._speaker.recommend_for(self.answers, k)
 
     def explain(self, item: Id) -> Explanation:
         """Why an item is recommended, as `Recommender.explain`."""
-        return self.model.explain(self.answers, item, "score")
+        return self._speaker.explain(self.answers, item, "score")

@@ -18,10 +18,10 @@ from coterie.scenarios.people import (
     names_of,
     profiles_of,
     ratings_of,
-    require_opinions,
     scores_are_ratings,
     scores_of,
     seen_by,
+    silent_about,
     standardized,
 )
 
@@ -63,7 +63,8 @@ class GroupRecommendation:
 
 
 class _Group(NamedTuple):
-    """Members by row: names (n), utilities and ratings (n, n_items), what each has rated (n, n_items), candidates."""
+    """Members by row: names (n), utilities (n, n_items), what each has rated (n, n_items), candidates, and the names of
+    those who count by popularity."""
 
     names: list[str]
     utilities: Array
@@ -72,6 +73,7 @@ class _Group(NamedTuple):
     profiles: Any
     rows: Array
     of: Literal["rating", "score"]
+    unknown: list[str]
 
 
 def recommend_to_group(
@@ -106,7 +108,9 @@ def recommend_to_group(
     model : Recommender
         Fitted.
     members : names to people, or people
-        A person is the id of a known user or a stranger's profile ``{item: rating}``.
+        A person is the id of a known user or a stranger's profile ``{item: rating}``. For somebody of whom the model
+        has nothing to say, as for a profile without ratings, the score of an item is the number of people who rated it:
+        they count as one who likes what most have rated, and the summary names them.
     k : int, at least 1
     strategy : {"average", "least_misery", "most_pleasure", "fair"}
     exclude_seen : {"anybody", "everybody", "nobody"}
@@ -128,8 +132,6 @@ def recommend_to_group(
     ------
     UnknownIdError
         A member or a candidate is not known.
-    DataError
-        The model has nothing to say for a member.
     CapabilityError
         ``of="rating"`` with a model that predicts none.
 
@@ -225,8 +227,14 @@ def _gathered(
     names, people = names_of(members)
     profiles, rows = profiles_of(model, people)
     scores = scores_of(model, profiles, rows)
-    require_opinions(names, scores)
-    by_rating = scores_are_ratings(model, profiles, rows, scores) if of is None else of == "rating"
+    silent = silent_about(scores)
+    told = np.flatnonzero(~silent)
+    if of is None:
+        by_rating = len(told) > 0 and scores_are_ratings(model, profiles[told], rows[told], scores[told])
+    else:
+        by_rating = of == "rating"
+    counts = model.train_.item_counts
+    scores[silent] = np.where(counts > 0, counts, np.nan)
     anybody = np.asarray(np.isfinite(scores).any(axis=0))
     given: Array = seen_by(profiles)
     utilities = _by_rating(model, profiles, rows) if by_rating else standardized(scores, given)
@@ -236,7 +244,8 @@ def _gathered(
         wanted = np.zeros(len(allowed), bool)
         wanted[model.train_.items.indices(id_list(candidates))] = True
         allowed &= wanted
-    return _Group(names, utilities, given, allowed, profiles, rows, "rating" if by_rating else "score")
+    unknown = [name for name, is_silent in zip(names, silent, strict=True) if is_silent]
+    return _Group(names, utilities, given, allowed, profiles, rows, "rating" if by_rating else "score", unknown)
 
 
 def _by_rating(model: Recommender, profiles: Any, rows: Array) -> Array:
@@ -322,4 +331,16 @@ def _summary(group: _Group, members: pl.DataFrame, strategy: Strategy, k: int) -
         if len(members) > 1
         else ""
     )
-    return _MEANS[strategy] + who
+    return _MEANS[strategy] + who + _unknown(group)
+
+
+def _unknown(group: _Group) -> str:
+    """Who counts by popularity, in a sentence; nothing where nobody does."""
+    if not group.unknown:
+        return ""
+    names = group.unknown
+    whom = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    s = "s" if len(names) == 1 else ""
+    if group.of == "rating":
+        return f" Nothing is known of {whom}, who count{s} with the ratings that are predicted for anybody."
+    return f" Nothing is known of {whom}, who count{s} by popularity: as liking what most people have rated."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -104,8 +104,8 @@ def names_of(people: Mapping[str, Person] | Sequence[Person]) -> tuple[list[str]
     """What people are called, and who they are: a mapping names them; else a user's name is the id."""
     if isinstance(people, Mapping):
         names, persons = [str(name) for name in people], list(people.values())
-    elif isinstance(people, str):
-        raise ParameterError(f"people come as a list, such as [{people!r}], or as a dict of names")
+    elif isinstance(people, str) or not isinstance(people, Iterable):
+        raise ParameterError(f"members come as a list, such as [{people!r}], or as a dict of names, not {people!r}")
     else:
         persons = list(people)
         names = [
@@ -120,9 +120,14 @@ def names_of(people: Mapping[str, Person] | Sequence[Person]) -> tuple[list[str]
     return names, persons
 
 
+def silent_about(scores: Array) -> Array:
+    """bool (n,): of whom there is no score (n, n_items) at all."""
+    return np.asarray(~np.isfinite(scores).any(axis=1))
+
+
 def require_opinions(names: Sequence[str], scores: Array) -> None:
     """`DataError` where the model has nothing to say about any item for somebody."""
-    silent = ~np.isfinite(scores).any(axis=1)
+    silent = silent_about(scores)
     if silent.any():
         raise DataError(
             f"the model has nothing to say for {names[int(silent.argmax())]}; give a profile with more ratings"
