@@ -149,8 +149,8 @@ class TagKNN(ContentKNN):
     likeness by genres counts no more than the usual one of that kind, and what is known to be nearer comes before
     it. On MovieLens-20M (1,000 users), with the least squares slope in place of c, which a genome that has something of
     every tag drives up to 1, ndcg@10 by genome was 0.033. It is held within [0.001, 1], and 1 where no pair has both.
-    `explain` says which of the two it was. An item that has neither is near to nothing: it has no score and is not recommended, and its rating is what the
-    `BiasBaseline` predicts.
+    `explain` says which of the two it was. An item that has neither is near to nothing: it has no score and is not
+    recommended, and its rating is what the `BiasBaseline` predicts.
 
     Each item's `model_size` nearest are kept, all items of the data alike, rated or not; so an item that nobody has
     rated is recommended as any other (`Interactions.with_items` adds such items). Lists are ranked by :math:`s_{ui}
@@ -159,9 +159,9 @@ class TagKNN(ContentKNN):
 
     On MovieLens (latest, small), ndcg@10 is 0.100 with a fifth of everybody's ratings held out (``each-user``;
     `Popularity` 0.155, `ItemKNN` 0.292), and 0.149 among items that nobody has rated (``new-items``, a fifth of them;
-    `Popularity` 0.034, `ItemKNN` says nothing); without `shrinkage`, 0.050 and 0.112. Shrinkage holds back items with a tag or two, which are
-    alike by chance; part of what it gains is that popular items have more tags, which an item that is really new
-    has not.
+    `Popularity` 0.034, `ItemKNN` says nothing); without `shrinkage`, 0.050 and 0.112. Shrinkage holds back items with
+    a tag or two, which are alike by chance; part of what it gains is that popular items have more tags, which an item
+    that is really new has not.
 
     `update` takes new ratings in; new items that the catalog has get their neighbours, at the cost of a fit.
 
