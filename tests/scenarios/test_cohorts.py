@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 import coterie as ct
-from coterie.errors import DataError, ParameterError, UnknownIdError
+from coterie.errors import DataError, NothingFitsError, ParameterError, UnknownIdError
 from coterie.scenarios import find_cohorts
 from coterie.scenarios.cohorts import over_representation
 from tests.scenarios.made import N_USERS, two_camps
@@ -76,6 +76,21 @@ def test_recommendations_are_means_over_those_who_have_not_rated_it(cohorts: ct.
             scores = model.score(x.to_scipy()[rows], rows)[:, column]
             assert score == pytest.approx(scores[~rated].mean(), rel=1e-5)
     assert (cohorts.recommend(first, 30, max_seen=0.5)["seen"] <= 0.5).all()
+
+
+def test_candidates_are_what_is_left_of_the_same_list(cohorts: ct.scenarios.Cohorts) -> None:
+    everything = cohorts.recommend(1, 30, max_seen=1)
+    for candidates in (ct.Constraints(genres=["Comedy"]), [100 + n for n in range(0, 30, 4)]):  # the same items
+        found = cohorts.recommend(1, 30, max_seen=1, candidates=candidates)
+        left = everything.filter((pl.col("item") - 100) % 4 == 0)
+        assert 1 < len(left) < len(everything)
+        assert found.drop("rank").equals(left.drop("rank"))
+        assert found["rank"].to_list() == list(range(1, len(left) + 1))
+    assert cohorts.recommend(1, 1, max_seen=1, candidates=117)["item"].to_list() == [117]
+    with pytest.raises(NothingFitsError, match="2001"):
+        cohorts.recommend(1, candidates=ct.Constraints(years=(2001, None)))
+    with pytest.raises(UnknownIdError, match="999"):
+        cohorts.recommend(1, candidates=[999])
 
 
 def test_people_without_a_taste_are_in_no_cohort() -> None:

@@ -14,7 +14,7 @@ from coterie.data.vocabulary import Id
 from coterie.errors import DataError, ParameterError, UnknownIdError
 from coterie.evaluation.evaluate import relevance_threshold
 from coterie.kernels.topk import top_k_row
-from coterie.models.base import Recommender
+from coterie.models.base import Candidates, Recommender
 from coterie.models.factors import FactorModel
 from coterie.models.svd import SVD
 from coterie.models.tables import check_length, id_series
@@ -161,7 +161,7 @@ class Cohorts:
         titled = ["rank", "item", *(["title"] if "title" in table.columns else [])]
         return table.select(*titled, pl.exclude(titled))
 
-    def recommend(self, cohort: int, k: int = 10, max_seen: float = 0.5) -> pl.DataFrame:
+    def recommend(self, cohort: int, k: int = 10, max_seen: float = 0.5, candidates: Candidates = None) -> pl.DataFrame:
         """The k items with the best mean score over those members of the cohort who have not rated them.
 
         The mean of the members' scores, not the score of their mean: every member counts once, and what few would love
@@ -175,19 +175,28 @@ class Cohorts:
         k : int
         max_seen : float from 0 to 1
             Leave out what a larger share of the members has rated.
+        candidates : item ids, or one, or Constraints, or None
+            Only these items, or items that satisfy the constraints, may be recommended. Scores are the same as without.
 
         Returns
         -------
         polars.DataFrame
             `rank, item[, title], score, seen` (the share of the members who have rated it).
+
+        Raises
+        ------
+        NothingFitsError
+            No item satisfies the constraints.
         """
         check_length(k)
         if not 0 <= max_seen <= 1:
             raise ParameterError(f"max_seen is a share from 0 to 1, not {max_seen!r}")
         members = np.flatnonzero(self.labels == self._checked(cohort))
+        allowed = self.model._allowed(candidates)
         sums, counts, seen = self._sums(members)
         share = seen / max(1, len(members))
-        means = np.where((share <= max_seen) & (counts > 0), sums / np.maximum(len(members) - seen, 1), -np.inf)
+        open_ = (share <= max_seen) & (counts > 0) & (True if allowed is None else allowed)
+        means = np.where(open_, sums / np.maximum(len(members) - seen, 1), -np.inf)
         best = top_k_row(means.astype(np.float32), k)
         table = pl.DataFrame(
             [
