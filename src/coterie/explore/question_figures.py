@@ -102,8 +102,8 @@ def _says(curve: QuestionCurve) -> tuple[str, str]:
 
 def _sure(curve: QuestionCurve, metric: str) -> str:
     """How sure it is that the best is better than the next best."""
-    rivals = curve.versus.filter(pl.col("metric") == metric).sort(pl.col("difference").abs(), maintain_order=True)
-    if not len(rivals):
+    if not len(curve.versus):
         return ""
+    rivals = curve.versus.filter(pl.col("metric") == metric).sort(pl.col("difference").abs(), maintain_order=True)
     other, p = rivals.row(0, named=True)["other"], rivals.row(0, named=True)["p"]
     return f"; against {_NAMES.get(other, other)} p {'< 0.01' if p < 0.01 else f'= {p:.2f}'}"
