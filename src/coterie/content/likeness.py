@@ -47,7 +47,7 @@ def shrunk_rows(features: ItemFeatures, shrinkage: float) -> Any:
 def _squares(matrix: Any) -> Array:
     """Squared lengths of rows, float64 (n,); a dense matrix stays dense and is not copied."""
     if isinstance(matrix, np.ndarray):
-        return np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64)
+        return np.asarray(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     return np.asarray(matrix.astype(np.float64).power(2).sum(axis=1)).ravel()
 
 

@@ -211,7 +211,8 @@ def _name_in_place(axes: Axes, at: Array, labels: Array, names: Sequence[Sequenc
             inside = wanted[1][0] <= middle[0] <= _PANEL[0] - wanted[1][0]
             if inside and free(cluster, wanted):
                 text, boxes[cluster] = longer, wanted
+        x, y = low + middle / _PANEL * span
         axes.text(
-            *(low + middle / _PANEL * span), text, ha="center", va="center", fontsize=SMALL, color=INK,
+            x, y, text, ha="center", va="center", fontsize=SMALL, color=INK,
             path_effects=[withStroke(linewidth=2.5, foreground=PAPER)],
         )  # fmt: skip
