@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import get_args
@@ -130,3 +131,21 @@ def test_data_without_a_catalog(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "ratings.csv"
     file.write_text("user,item,rating\n1,10,5\n2,20,4\n")
     assert "no catalog" in run("cluster", file).err
+
+
+def test_a_comparison_over_the_same_items_is_made_once(run: Run, movies: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "all-known"
+    shutil.copytree(movies, folder)
+    tagged = [(item, tag) for item in range(1, 25) for tag in (1 + item % 3, 4 + item % 2)]
+    (folder / "tags.csv").write_text(
+        "userId,movieId,tag,timestamp\n" + "".join(f"1,{item},tag {tag},{item}\n" for item, tag in tagged)
+    )
+    (folder / "genome-tags.csv").write_text("tagId,tag\n1,loud\n2,quiet\n")
+    scores = "".join(f"{item},{tag},{((item * tag) % 7 + 1) / 8}\n" for item in range(1, 25) for tag in (1, 2))
+    (folder / "genome-scores.csv").write_text(f"movieId,tagId,relevance\n{scores}")
+    options = ["--by", "tags", "--n-clusters", "2", "--n-init", "1", "--assess", "--seeds", "2"]
+    found = run("cluster", folder, *options, "--json").document["scores"]
+    keys = [(row["vectors"], row["items"], row["score"]) for row in found]
+    assert {(vectors, items) for vectors, items, _ in keys} == {("tags", 24), ("shuffled", 24), ("genome", 24)}
+    assert len(set(keys)) == len(keys)
+    assert ", ," not in run("cluster", folder, *options).out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,18 @@ def test_genres_are_worth_what_items_of_the_same_genres_share(kind: Any) -> None
             means.append(np.mean([float(TAGS[i].astype(np.float64) @ TAGS[j]) for j in others]))
     assert 0 < np.mean(means) < 1
     assert worth(kind(TAGS), kind(genres)) == pytest.approx(np.mean(means), rel=1e-6)
+
+
+def test_what_genres_are_worth_takes_no_copies_of_a_genome() -> None:
+    random = np.random.default_rng(0)
+    features = random.random((1500, 400)).astype(np.float32)
+    genres = (random.random((1500, 4)) < 0.5).astype(np.float32)
+    worth(features, genres)
+    tracemalloc.start()
+    worth(features, genres)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * features.nbytes  # of the rows that have both, and what adding them up takes
 
 
 def test_where_nothing_tells_genres_are_worth_what_they_say() -> None:

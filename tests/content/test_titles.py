@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coterie.content.sentences import load_sentence_model
-from coterie.content.titles import Coverage, TitleVectors, title_words
+from coterie.content.titles import Coverage, TitleVectors, _first_components, title_words
 from coterie.content.words import WordVectors
 from coterie.data.catalog import Catalog
 from coterie.data.vocabulary import Vocabulary
@@ -243,3 +243,19 @@ def test_real_titles(shared: Path) -> None:
     assert known is not None
     rows = [0, 1, 5, 4000, 27_000]
     np.testing.assert_allclose(X[rows], module_s_vectors(titles.items["title"][rows].to_list(), known), atol=1e-6)
+
+
+def test_what_is_in_common_is_found_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    seen: list[int] = []
+    eigh = np.linalg.eigh
+
+    def watched(matrix: np.ndarray) -> object:
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return eigh(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", watched)
+    with threadpool_limits(2, user_api="blas"):
+        _first_components(np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32), 1)
+    assert set(seen) == {1}

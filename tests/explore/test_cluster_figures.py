@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from coterie.content.clusters import Clusters
@@ -38,21 +39,65 @@ def test_every_item_is_a_dot_in_both_panels(method) -> None:
     features, clusters, catalog = world()
     figure = cluster_map(features, clusters, catalog, [["war", "guns"], []] + [["x"]] * 5, method=method)
     by_genre, by_cluster = dots(figure, 0), dots(figure, 1)
-    assert set(by_genre) == {
-        r"\$Drama\$ (20)",
-        "Action (20)",
-        "Comedy (20)",
-        "Horror (20)",
-        "Musical (20)",
-        "others (40)",
-    }
-    assert {"0: war, guns (20)", "cluster 1 (20)", "others (40)"} < set(by_cluster)
+    assert set(by_genre) == {f"{genre.replace('$', chr(92) + '$')} (20)" for genre in GENRES}
+    assert {"0: war, guns (20)", "cluster 1 (20)"} < set(by_cluster)
     for panel in (by_genre, by_cluster):
         assert sum(map(len, panel.values())) == 140
         assert np.isfinite(np.concatenate(list(panel.values()))).all()
     np.testing.assert_array_equal(by_genre["Action (20)"], by_cluster["0: war, guns (20)"])
     assert "follow genres" in description(figure)
     assert "1.000" in description(figure)
+
+
+def many(n: int = 13) -> tuple[ItemFeatures, Clusters, Catalog, list[list[str]]]:
+    """As many genres, each a cluster of as many items as its number and ten, told by long words."""
+    genre = np.repeat(np.arange(n), np.arange(n) + 10)
+    frame = pl.DataFrame({"item": np.arange(len(genre)), "genres": [f"Genre {g:02d}" for g in genre]})
+    catalog = Catalog.from_titles(frame)
+    matrix = (6 * np.eye(n)[genre] + np.random.default_rng(1).normal(size=(len(genre), n))).astype(np.float32)
+    clusters = Clusters(catalog.vocabulary, genre.astype(np.int32), n)
+    telling = [[f"relationships {c}", "chick flick", "romantic comedy"] for c in range(n)]
+    return ItemFeatures(tuple("abcdefghijklm"), matrix), clusters, catalog, telling
+
+
+def test_the_ten_most_frequent_have_looks_of_their_own() -> None:
+    figure = cluster_map(*many(), method="pca")
+    for panel, called in ((0, "Genre {0:02d}"), (1, "{0}: relationships {0}")):
+        names = {f"{called.format(g)} ({g + 10})" for g in range(3, 13)}
+        assert set(dots(figure, panel)) == {*names, "others (33)"}
+        looks = {
+            (tuple(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in figure.axes[panel].collections
+        }
+        assert len(looks) == 11
+        assert len({face for face, _ in looks}) == 8  # seven hues and the grey: markers tell the others apart
+
+
+def test_legends_and_names_are_inside_the_picture_and_apart() -> None:
+    figure = cluster_map(*many())
+    FigureCanvasAgg(figure).draw()
+    for axes in figure.axes:
+        legend = axes.get_legend()
+        assert legend is not None
+        box = legend.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y0 >= 0
+    written = figure.axes[1].texts
+    assert sorted(int(text.get_text().split()[0]) for text in written) == list(range(13))
+    assert any(text.get_text().endswith(f"relationships {n}") for n in range(13) for text in written)
+    boxes = [text.get_window_extent() for text in written]
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+    apart = [not a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n]]
+    assert all(apart)
+
+
+def test_a_number_stands_upon_a_dot_of_its_cluster() -> None:
+    figure = cluster_map(*many(), method="pca")
+    own = {name.split(":")[0]: places for name, places in dots(figure, 1).items()}
+    for text in figure.axes[1].texts:
+        number = text.get_text().split()[0]
+        if number in own:
+            assert np.abs(own[number] - text.get_position()).sum(axis=1).min() == pytest.approx(0, abs=1e-4)
 
 
 def test_the_same_items_are_the_same_picture() -> None:

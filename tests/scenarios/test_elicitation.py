@@ -14,6 +14,7 @@ from coterie.errors import DataError, NotFittedError, ParameterError
 from coterie.models.registry import model_class
 from coterie.scenarios import Elicitation, question_curve
 from coterie.scenarios.elicitation import STRATEGIES, Asking, Inquiry
+from coterie.scenarios.question_curve import QuestionCurve
 from coterie.scenarios.taste import TasteSpace, moments
 from tests.scenarios.made import two_camps
 
@@ -268,3 +269,29 @@ def test_an_answer_that_is_no_rating(model: ct.Recommender, rating: object) -> N
     with pytest.raises(ParameterError, match="ratings here go from 1 to 5"):
         asking.answer(rating)  # type: ignore[arg-type]
     assert asking.asked == []
+
+
+def drawn(values: list[float], told: float) -> tuple[float, float, str]:
+    """The ends of the axis and its label for a curve of NDCG after 0, 1, 2, ... questions."""
+    from coterie.explore import question_curves
+
+    asked = np.arange(len(values))
+    table = pl.DataFrame({"strategy": "popularity", "asked": asked, "answered": asked / 2, "ndcg@10": values})
+    figure = question_curves(QuestionCurve(table, {"ndcg@10": told}, "svd", "", 9, 5.0, ("ndcg@10",)))
+    left, right = figure.axes
+    assert left.get_ylim() == right.get_ylim()
+    return *left.get_ylim(), left.get_ylabel()
+
+
+def test_the_axis_begins_near_what_is_drawn_and_says_so() -> None:
+    low, high, label = drawn([0.0731, 0.0708, 0.0764], told=0.105)  # which is too far to be drawn
+    assert 0.07 < low < 0.0708
+    assert 0.0764 + 0.1 * (high - low) < high < 0.078
+    assert label.endswith(f"from {low:.3g}")
+    low, high, _ = drawn([0.0731, 0.0708, 0.0764], told=0.08)
+    assert 0.08 + 0.1 * (high - low) < high < 0.083
+    low, high, _ = drawn([0.5, 0.5001, 0.5], told=0.9)  # no difference fills the picture
+    assert 0.01 < high - low < 0.02
+    low, _, label = drawn([0.0, 0.3, 0.9], told=0.9)
+    assert low == 0
+    assert "from" not in label

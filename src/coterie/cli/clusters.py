@@ -249,7 +249,8 @@ def _assessed(made: _Made, how: ClusterItems, catalog: Catalog, by: By, seeds: i
         except CoterieError as error:
             complain("left out", f"no comparison to {ceiling}: {error}")
         break
-    return pl.concat(tables)
+    # Where both know the same items, the second table repeats rows of the first.
+    return pl.concat(tables).unique(["vectors", "items", "score"], keep="first", maintain_order=True)
 
 
 def _scores_table(scores: pl.DataFrame) -> Any:

@@ -44,6 +44,13 @@ def shrunk_rows(features: ItemFeatures, shrinkage: float) -> Any:
     return scaled
 
 
+def _squares(matrix: Any) -> Array:
+    """Squared lengths of rows, float64 (n,); a dense matrix stays dense and is not copied."""
+    if isinstance(matrix, np.ndarray):
+        return np.asarray(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
+    return np.asarray(matrix.astype(np.float64).power(2).sum(axis=1)).ravel()
+
+
 def known_rows(matrix: Any) -> Array:
     """bool (n,): which rows are not all zeros."""
     return np.asarray(matrix.any(axis=1) if isinstance(matrix, np.ndarray) else np.diff(matrix.indptr) > 0)
@@ -69,12 +76,11 @@ def worth(features: Any, genres: Any) -> float:
     both = np.flatnonzero(known_rows(features) & known_rows(genres))
     if not len(both):
         return 1.0
-    t = sp.csr_matrix(features[both], dtype=np.float64)
+    t = features[both]
     _, kinds = np.unique(np.round(_dense(genres[both]), 5), axis=0, return_inverse=True)
     alike = sp.csr_matrix((np.ones(len(both)), (kinds.ravel(), np.arange(len(both)))))
     sizes = np.bincount(kinds.ravel())
-    own = np.asarray(alike @ t.power(2).sum(axis=1)).ravel()
-    means = (np.asarray((alike @ t).power(2).sum(axis=1)).ravel() - own)[sizes > 1] / (sizes[sizes > 1] - 1)
+    means = (_squares(alike @ t) - alike @ _squares(t))[sizes > 1] / (sizes[sizes > 1] - 1)
     return float(np.clip(means.sum() / sizes[sizes > 1].sum(), _LEAST, 1)) if len(means) else 1.0
 
 

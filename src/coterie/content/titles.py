@@ -19,6 +19,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import DataError, NotFittedError, ParameterError
 from coterie.kernels.memory import require_memory
+from coterie.kernels.parallel import one_blas_thread
 
 Array = np.ndarray[Any, np.dtype[Any]]
 TitleReading = Literal["weighted", "module"]
@@ -215,7 +216,10 @@ class TitleVectors:
     def _weights(self, vectors: WordVectors) -> Array:
         if self.reading == "module":
             return np.ones(len(vectors))
-        shares = np.fromiter((self._shares.get(word, 0.0) for word in vectors.words), np.float64, len(vectors))
+        shares = np.zeros(len(vectors))
+        places = vectors.indices(self._shares)  # of the titles' words: vectors may have many more
+        known = places >= 0
+        shares[places[known]] = np.fromiter(self._shares.values(), np.float64, len(places))[known]
         return self.smoothing / (self.smoothing + shares)
 
     def _covered(self, counts: Counter[str], vectors: Array) -> Coverage:
@@ -260,6 +264,7 @@ def _first_components(vectors: Array, n: int) -> Array:
         return np.zeros((0, vectors.shape[1]), np.float32)
     if n >= vectors.shape[1]:
         raise ParameterError(f"n_components must be below {vectors.shape[1]}, the dimension of the vectors, not {n}")
-    gram = vectors.T.astype(np.float64) @ vectors.astype(np.float64)
-    _, found = np.linalg.eigh(gram)
+    doubled = vectors.astype(np.float64)
+    with one_blas_thread:  # threads have little to do here, and on a busy machine wait a second for one another
+        _, found = np.linalg.eigh(doubled.T @ doubled)
     return np.ascontiguousarray(found[:, ::-1][:, :n].T, np.float32)

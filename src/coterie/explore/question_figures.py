@@ -16,13 +16,15 @@ from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, lab
 from coterie.scenarios.question_curve import QuestionCurve
 
 _WIDE = 9.0
+_LEAST_SPAN = 0.02  # of the largest value
 _NAMES = {"popularity_variance": "popularity × variance"}
 
 
 def question_curves(curve: QuestionCurve) -> Figure:
     """Each metric in a row of two panels: against questions asked, and against answers that people could give.
 
-    A dashed line is what the model reaches when everything is told, where it is near enough.
+    A dashed line is what the model reaches when everything is told, where it is near enough. Axes begin near what is
+    drawn, and say where: questions move most metrics by a few hundredths.
     """
     if not len(curve.table) or not curve.metrics:
         raise DataError("this curve is empty, so there is nothing to draw")
@@ -35,13 +37,12 @@ def question_curves(curve: QuestionCurve) -> Figure:
             axes = new_axes(figure, len(curve.metrics), 2, 2 * row + column + 1, grid="both")
             _lines(axes, curve, strategies, x, metric)
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-            label_axes(axes, label if row == len(curve.metrics) - 1 else "", title if column == 0 else "")
+            label_axes(axes, label if row == len(curve.metrics) - 1 else "", "")
             panels.append(axes)
-        low, high = min(a.get_ylim()[0] for a in panels), max(a.get_ylim()[1] for a in panels)
-        if parse(metric).metric.larger_is_better:
-            low = 0.0  # or noise would fill the picture where questions make no difference
+        low, high = _limits(curve, metric)
         for axes in panels:
             axes.set_ylim(low, high)
+        panels[0].set_ylabel(f"{title}, from {low:.3g}" if low else title, fontsize=TEXT, color=INK)
         panels[1].tick_params(axis="y", labelleft=False)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.axes[1].legend(handles, names, frameon=False, fontsize=SMALL, labelcolor=INK, loc="best")
@@ -49,15 +50,32 @@ def question_curves(curve: QuestionCurve) -> Figure:
     return figure
 
 
+def _limits(curve: QuestionCurve, metric: str) -> tuple[float, float]:
+    """Where the axis begins and ends: near what is drawn, with room above, and so that what makes next to no difference
+    does not fill the picture."""
+    drawn = curve.table[metric].to_numpy()
+    if _is_near(curve, metric):
+        drawn = np.append(drawn, curve.everything[metric])
+    least, most = float(np.nanmin(drawn)), float(np.nanmax(drawn))
+    span = max(most - least, _LEAST_SPAN * most, 1e-3)
+    spare = (span - (most - least)) / 2
+    return max(0.0, least - spare - 0.08 * span), most + spare + 0.14 * span
+
+
+def _is_near(curve: QuestionCurve, metric: str) -> bool:
+    """Whether what the model reaches when everything is told can be drawn beside the curves."""
+    drawn, told = curve.table[metric].to_numpy(), curve.everything[metric]
+    span = 2 * float(np.ptp(drawn))
+    return bool(drawn.min() - span < told < drawn.max() + span)
+
+
 def _lines(axes: Axes, curve: QuestionCurve, strategies: list[str], x: str, metric: str) -> None:
     for (colour, dash), strategy in zip(SERIES, strategies, strict=False):
         own = curve.table.filter(pl.col("strategy") == strategy)
         look: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2.0}
         axes.plot(own[x], own[metric], marker="o", markersize=3.5, label=_NAMES.get(strategy, strategy), **look)
-    told = curve.everything[metric]
-    drawn = curve.table[metric].to_numpy()
-    span = 2 * float(np.ptp(drawn))
-    if drawn.min() - span < told < drawn.max() + span:
+    if _is_near(curve, metric):
+        told = curve.everything[metric]
         axes.axhline(told, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
         axes.annotate(
             f"all told: {told:.3f}", (1, told), xycoords=("axes fraction", "data"), xytext=(-2, 3),
@@ -84,8 +102,8 @@ def _says(curve: QuestionCurve) -> tuple[str, str]:
 
 def _sure(curve: QuestionCurve, metric: str) -> str:
     """How sure it is that the best is better than the next best."""
-    rivals = curve.versus.filter(pl.col("metric") == metric).sort(pl.col("difference").abs(), maintain_order=True)
-    if not len(rivals):
+    if not len(curve.versus):
         return ""
+    rivals = curve.versus.filter(pl.col("metric") == metric).sort(pl.col("difference").abs(), maintain_order=True)
     other, p = rivals.row(0, named=True)["other"], rivals.row(0, named=True)["p"]
     return f"; against {_NAMES.get(other, other)} p {'< 0.01' if p < 0.01 else f'= {p:.2f}'}"

@@ -60,6 +60,7 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
     from scipy.linalg.lapack import spotrf, strtri
 
     own = matrix[start:stop, :start].copy()
+    matrix[start:stop, start:stop] = np.tril(matrix[start:stop, start:stop])  # what stands above is anything
 
     def subtract(a: int, b: int) -> None:
         matrix[start + a : start + b, start:stop] -= matrix[start + a : start + b, :start] @ own.T

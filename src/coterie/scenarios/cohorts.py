@@ -176,7 +176,7 @@ class Cohorts:
         max_seen : float from 0 to 1
             Leave out what a larger share of the members has rated.
         candidates : item ids, or one, or Constraints, or None
-            Only these items, or items that satisfy the constraints, as in `Recommender.recommend`.
+            Only these items, or items that satisfy the constraints, may be recommended. Scores are the same as without.
 
         Returns
         -------
@@ -191,13 +191,12 @@ class Cohorts:
         check_length(k)
         if not 0 <= max_seen <= 1:
             raise ParameterError(f"max_seen is a share from 0 to 1, not {max_seen!r}")
-        allowed = self.model._allowed(candidates)
         members = np.flatnonzero(self.labels == self._checked(cohort))
+        allowed = self.model._allowed(candidates)
         sums, counts, seen = self._sums(members)
         share = seen / max(1, len(members))
-        means = np.where((share <= max_seen) & (counts > 0), sums / np.maximum(len(members) - seen, 1), -np.inf)
-        if allowed is not None:
-            means[~allowed] = -np.inf
+        open_ = (share <= max_seen) & (counts > 0) & (True if allowed is None else allowed)
+        means = np.where(open_, sums / np.maximum(len(members) - seen, 1), -np.inf)
         best = top_k_row(means.astype(np.float32), k)
         table = pl.DataFrame(
             [
