@@ -96,7 +96,7 @@ def test_the_rating_histogram_has_a_bar_for_each_rating(real: Interactions) -> N
 
 
 def test_many_different_ratings_are_binned() -> None:
-    figure = rating_histogram(make(np.zeros(500, int), np.arange(500), np.linspace(0, 1, 500)))
+    figure = rating_histogram(make(np.zeros(500, int), np.arange(500), np.linspace(0, 1, 500) ** 2))
     assert len(heights(figure)) == 20 and sum(heights(figure)) == pytest.approx(100)
     assert "about" in description(figure)
 

@@ -248,8 +248,10 @@ def test_maps_of_features(source: Any, how: str) -> None:
 def test_maps_of_next_to_nothing() -> None:
     x = make([1, 1, 1, 2], [1, 2, 3, 1], [5.0, 4.0, 3.0, 2.0])
     same = ItemFeatures(("a",), np.ones((3, 1), np.float32))
-    assert len(item_map(x, same, n_titles=0).axes[0].texts) == 0
-    item_map(x, same)
+    with pytest.raises(DataError, match=r"all 3 items are alike .* a map has one place only"):
+        item_map(x, same)
+    other = ItemFeatures(("a", "b"), np.array([[1, 0], [0, 1], [1, 1]], np.float32))
+    assert len(item_map(x, other, n_titles=0).axes[0].texts) == 0
     with pytest.raises(DataError, match="3 rated items or more"):
         item_map(x, ItemFeatures(("a",), np.array([[1], [1], [0]], np.float32)))
     with pytest.raises(DataError, match="features of 2 items do not fit ratings of 3 items"):

@@ -223,3 +223,11 @@ def test_a_hybrid_leads_on_items_held_out_in_a_small_world() -> None:
     for other in ("popularity", "genre-knn"):
         assert found[other].p_value < 0.01
     assert found["item-knn"].value == 0
+
+
+def test_what_a_hybrid_is_made_of_depends_on_the_catalog() -> None:
+    x, known = world(), catalog()
+    with_tags, without = ct.Hybrid(combine="switching").fit(x, known), ct.Hybrid(combine="switching")
+    assert with_tags.labels == ["item-knn", "content-factors", "tag-knn"]
+    plain = ct.Catalog(known.items)
+    assert without.fit(x, plain).labels == ["item-knn", "content-factors", "genre-knn"]

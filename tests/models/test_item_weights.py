@@ -135,6 +135,7 @@ def check_update(model: ct.EASE, before: ct.Interactions, new: ct.Interactions) 
     np.testing.assert_allclose(updated.inverse_diagonal_, again.inverse_diagonal_, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:the model learned from choices")
 @given(rated(POSITIVE), rated(POSITIVE))
 def test_an_update_of_any_world_is_a_fit_to_all_of_it(old: np.ndarray, new: np.ndarray) -> None:
     # ids from 1 and from 101: the worlds share users and items, and the new one may have more of both
@@ -203,6 +204,7 @@ def test_only_the_nearest_items_have_weights() -> None:
     np.testing.assert_array_equal(every, ct.SLIM(l1_regularization=0.1).fit(x).item_weights_.toarray())
 
 
+@pytest.mark.filterwarnings("ignore:the model learned from choices")
 @settings(max_examples=25)
 @given(rated(st.just(HALF_STARS)), rated(st.just(HALF_STARS)), st.sampled_from([None, 2]))
 def test_a_warm_slim_ends_where_a_fit_ends(old: np.ndarray, new: np.ndarray, n_neighbors: int | None) -> None:

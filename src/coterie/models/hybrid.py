@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_AUTO = "item-knn+content-factors"  # and what items are about, as far as it is known
 # Between the names of models: no name begins with a +, but some end with one.
 _BETWEEN = re.compile(r"\s*\+\s*(?=[a-z0-9])")
 
@@ -33,6 +34,9 @@ _BETWEEN = re.compile(r"\s*\+\s*(?=[a-z0-9])")
 @hyper_parameters
 class Hybrid(Recommender):
     r"""Several models as one: what people with the same tastes liked, what is alike by content, what is popular.
+
+    With ``parts="auto"`` the parts are `ItemKNN`, `ContentFactors`, and `TagKNN` where the catalog has tags or a
+    genome, else `GenreKNN`.
 
     Scores of different models are on different scales. Each part's scores :math:`s_{um i}` of part m are first put on
     one, for each profile over all items of which the part has something to say: ``scale="standard"`` takes their mean
@@ -85,9 +89,9 @@ class Hybrid(Recommender):
     """
 
     name: ClassVar[str] = "hybrid"
-    parts: Annotated[str | Sequence[Any], Range(help="the models: names joined by +, or models in a list")] = (
-        "item-knn+content-factors+tag-knn"
-    )
+    parts: Annotated[
+        str | Sequence[Any], Range(help="the models: names joined by +, or models in a list; or auto, as data allow")
+    ] = "auto"
     combine: Annotated[Literal["weighted", "switching"], Range(help="how one score is made of several")] = "weighted"
     scale: Annotated[Literal["standard", "rank"], Range(help="how scores are made comparable")] = "standard"
     weights: Annotated[
@@ -103,11 +107,15 @@ class Hybrid(Recommender):
 
     # ---- the parts ---------------------------------------------------------------------------------
 
-    def _plain(self) -> list[Recommender]:
-        """The parts as they were given, or those of these names."""
+    def _plain(self, catalog: Catalog | None = None) -> list[Recommender]:
+        """The parts as they were given, or those of these names; "auto" depends on what the catalog has."""
         from coterie.models.registry import model_class
 
-        given = _BETWEEN.split(self.parts.strip()) if isinstance(self.parts, str) else list(self.parts)
+        tagged = catalog is not None and (
+            catalog.genome is not None or (catalog.tags is not None and len(catalog.tags))
+        )
+        names = f"{_AUTO}+{'tag-knn' if tagged else 'genre-knn'}" if self.parts == "auto" else self.parts
+        given = _BETWEEN.split(names.strip()) if isinstance(names, str) else list(names)
         plain = []
         for part in given:
             if not isinstance(part, (str, Recommender)):
@@ -161,7 +169,7 @@ class Hybrid(Recommender):
     # ---- fitting -----------------------------------------------------------------------------------
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        plain = self._plain()
+        plain = self._plain(catalog)
         if self.combine == "weighted":
             given = self._given(plain)
             if given is None:
