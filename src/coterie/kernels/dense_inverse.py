@@ -1,6 +1,6 @@
 """The inverse of a large symmetric positive definite matrix in its own memory, the same bits at any number of threads.
 
-LAPACK's inverse is as fast, but how it adds up depends on the threads of BLAS. Here every product is one of BLAS on one
+LAPACK's inverse is a little faster, but how it adds up depends on the threads of BLAS. Here every product is one of BLAS on one
 thread, and which ones there are depends on the size of the matrix alone.
 """
 
@@ -14,7 +14,7 @@ from coterie.kernels.parallel import blocks, one_blas_thread, run_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-BLOCK = 512  # rows taken at once, few enough that what one thread does alone does not count
+BLOCK = 1024  # rows taken at once, few enough that what one thread does alone does not count
 TILE = BLOCK // 2  # rows or columns of a product, for every thread to have some; a block is made of whole tiles
 
 
