@@ -1,7 +1,7 @@
 """The inverse of a large symmetric positive definite matrix in its own memory, the same bits at any number of threads.
 
-LAPACK's inverse is a little faster, but how it adds up depends on the threads of BLAS. Here every product is one of BLAS
-on one thread, and which ones there are depends on the size of the matrix alone.
+LAPACK's inverse is a little faster, but how it adds up depends on the threads of BLAS. Here every product is one of
+BLAS on one thread, and which ones there are depends on the size of the matrix alone.
 """
 
 from __future__ import annotations
