@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import coterie as ct
-from coterie.cli import compare, models
+from coterie.cli import compare, fitting, models
 from coterie.cli.compare import with_options_attached
 from coterie.cli.options import HyperParameters, ModelOptions, flag, model_named_in, settings, spelled_out
 from coterie.errors import ParameterError
@@ -31,7 +31,7 @@ def test_every_hyper_parameter_is_an_option_with_its_default(model: str, run: Ru
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("command", [models.fit, models.recommend, models.predict, models.explain])
+@pytest.mark.parametrize("command", [fitting.fit, models.recommend, models.predict, models.explain])
 def test_no_hyper_parameter_hides_an_option_of_a_command(command, model: str) -> None:
     plain = set(inspect.signature(spelled_out(command)).parameters)
     own = model_class(model).parameters()
@@ -41,7 +41,7 @@ def test_no_hyper_parameter_hides_an_option_of_a_command(command, model: str) ->
 
 @pytest.mark.parametrize("model", MODELS)
 def test_defaults_as_typed_mean_the_defaults(model: str) -> None:
-    signature = inspect.signature(spelled_out(models.fit, model)).parameters
+    signature = inspect.signature(spelled_out(fitting.fit, model)).parameters
     own = model_class(model).parameters()
     typed = HyperParameters({name: signature[name].default for name in own})
     assert settings(model, typed) == {name: parameter.default for name, parameter in own.items()}

@@ -21,6 +21,7 @@ from coterie.cli import (
     data,
     doctor,
     explore,
+    fitting,
     models,
     reproduce,
     scenarios,
@@ -35,7 +36,7 @@ from coterie.models.registry import MODELS
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Start": [models.demo, doctor.doctor],
     "Look": [explore.explore, similar.similar, clusters.cluster],
-    "Recommend": [models.fit, models.update, models.recommend, models.predict, models.explain],
+    "Recommend": [fitting.fit, fitting.update, models.recommend, models.predict, models.explain],
     "In conversation": [ask.ask, critique.critique],
     "More than one": [scenarios.group, scenarios.bundle, scenarios.cohorts],
     "Choose": [compare.compare, tune.tune, reproduce.reproduce],
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if _command(given) in ("compare", "explore"):
             given = compare.with_options_attached(given)
         elif _command(given) == "fit":
-            given = models.with_model_of_config(given)
+            given = fitting.with_model_of_config(given)
         with warnings.catch_warnings():
             warnings.simplefilter("always", DataWarning)
             warnings.simplefilter("always", PrecisionWarning)

@@ -48,11 +48,12 @@ def invert_symmetric(matrix: Array) -> bool:
     """
     rows = list(blocks(len(matrix), BLOCK))
     with one_blas_thread:
-        return (
-            all(_factorise(matrix, *block) for block in rows)
-            and all(_invert_factor(matrix, *block) for block in rows)
-            and all(_multiply(matrix, *block) for block in rows)
-        )
+        if not all(_factorise(matrix, *block) for block in rows):
+            return False
+        for step in (_invert_factor, _multiply):
+            for block in rows:
+                step(matrix, *block)
+    return True
 
 
 def _factorise(matrix: Array, start: int, stop: int) -> bool:
@@ -80,7 +81,7 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
     return not failed and bool(np.isfinite(inverse).all())
 
 
-def _invert_factor(matrix: Array, start: int, stop: int) -> bool:
+def _invert_factor(matrix: Array, start: int, stop: int) -> None:
     """The rows [start, stop) of W, those before being done."""
     own = -(matrix[start:stop, start:stop] @ matrix[start:stop, :start])
 
@@ -88,10 +89,9 @@ def _invert_factor(matrix: Array, start: int, stop: int) -> bool:
         matrix[start:stop, a:b] = own[:, a:] @ matrix[a:start, a:b]
 
     run_blocks(multiply, start, TILE)
-    return True
 
 
-def _multiply(matrix: Array, start: int, stop: int) -> bool:
+def _multiply(matrix: Array, start: int, stop: int) -> None:
     """The rows [start, stop) of the inverse, which need those of W from `start` on."""
     own = np.ascontiguousarray(matrix[start:, start:stop].T)
 
@@ -99,4 +99,3 @@ def _multiply(matrix: Array, start: int, stop: int) -> bool:
         matrix[start:stop, a:b] = own @ matrix[start:, a:b]
 
     run_blocks(multiply, stop, TILE)
-    return True
