@@ -14,8 +14,8 @@ from coterie.kernels.parallel import blocks, one_blas_thread, run_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-BLOCK = 1024  # rows taken at once, few enough that what one thread does alone does not count
-TILE = BLOCK // 2  # rows or columns of a product, for every thread to have some; a block is made of whole tiles
+BLOCK = 1536  # rows taken at once, few enough that what one thread does alone does not count
+TILE = BLOCK // 3  # rows or columns of a product, for every thread to have some; a block is made of whole tiles
 
 
 def invert_symmetric(matrix: Array) -> bool:
@@ -60,15 +60,16 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
     """The columns [start, stop) of L, those before being done; on the diagonal the inverse of their block of L."""
     from scipy.linalg.lapack import spotrf, strtri
 
-    own = matrix[start:stop, :start].copy()
+    own = _copy(matrix[start:stop, :start])
     matrix[start:stop, start:stop] = np.tril(matrix[start:stop, start:stop])  # what stands above is anything
 
     def subtract(a: int, b: int) -> None:
-        matrix[start + a : start + b, start:stop] -= matrix[start + a : start + b, :start] @ own.T
+        width = min(b, stop - start)
+        matrix[start + a : start + b, start : start + width] -= matrix[start + a : start + b, :start] @ own[:width].T
 
     def divide(a: int, b: int) -> None:
         below = matrix[stop + a : stop + b, start:stop]
-        below[:] = below @ inverse.T
+        below[:] = _times_triangle(inverse, below.T).T
 
     run_blocks(subtract, len(matrix) - start, TILE)
     factor, failed = spotrf(matrix[start:stop, start:stop].T, lower=0, clean=1)  # LAPACK counts by columns
@@ -83,19 +84,38 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
 
 def _invert_factor(matrix: Array, start: int, stop: int) -> None:
     """The rows [start, stop) of W, those before being done."""
-    own = -(matrix[start:stop, start:stop] @ matrix[start:stop, :start])
+    own = np.empty((stop - start, start), matrix.dtype)
+    inverse = -matrix[start:stop, start:stop]
+
+    def divide(a: int, b: int) -> None:
+        own[:, a:b] = _times_triangle(inverse, matrix[start:stop, a:b])
 
     def multiply(a: int, b: int) -> None:
         matrix[start:stop, a:b] = own[:, a:] @ matrix[a:start, a:b]
 
+    run_blocks(divide, start, TILE)
     run_blocks(multiply, start, TILE)
 
 
 def _multiply(matrix: Array, start: int, stop: int) -> None:
     """The rows [start, stop) of the inverse, which need those of W from `start` on."""
-    own = np.ascontiguousarray(matrix[start:, start:stop].T)
+    own = _copy(matrix[start:, start:stop])
 
     def multiply(a: int, b: int) -> None:
-        matrix[start:stop, a:b] = own @ matrix[start:, a:b]
+        for i, j in blocks(stop - start, TILE):
+            if start + j > a:  # not all of it above the diagonal
+                matrix[start + i : start + j, a:b] = own[i:, i:j].T @ matrix[start + i :, a:b]
 
     run_blocks(multiply, stop, TILE)
+
+
+def _copy(rows: Array) -> Array:
+    """Rows for BLAS to read again and again, close together in memory."""
+    copied = np.empty(rows.shape, rows.dtype)
+    run_blocks(lambda a, b: np.copyto(copied[a:b], rows[a:b]), len(rows), TILE)
+    return copied
+
+
+def _times_triangle(lower: Array, columns: Array) -> Array:
+    """`lower` (k, k), zero above the diagonal, times `columns` (k, n), leaving most of the zeros out."""
+    return np.concatenate([lower[i:j, :j] @ columns[:j] for i, j in blocks(len(lower), TILE)])
