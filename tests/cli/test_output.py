@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from rich.console import Console
 
-from coterie.cli.output import cell, frame_table, to_json
+from coterie.cli.output import cell, frame_table
+from coterie.data.plain import to_json
 
 
 def test_json_of_all_that_commands_show() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.models import K, _about, _label, _name
+from coterie.cli.models import K, _label, _name
 from coterie.cli.options import DataArgument, ModelOptions
 from coterie.cli.output import Output, UsageError, cell, frame_table, heading, stderr
 from coterie.data.wording import counted
@@ -75,7 +75,7 @@ def ask(
     found, popular = asking.recommend(k), asking.by_popularity
     reasons = _reasons(asking, found)
     document = {
-        **_about(fitted), "strategy": asking.strategy, "questions": asking.history, "profile": asking.answers,
+        **fitted.about, "strategy": asking.strategy, "questions": asking.history, "profile": asking.answers,
         "by_popularity": popular, "recommendations": found.with_columns(reasons),
     }  # fmt: skip
     known = len(asking.answers)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coterie.cli.models import _about, _label
+from coterie.cli.models import _label
 from coterie.cli.options import DataArgument, ModelArgument, NewDataArgument, settings
 from coterie.cli.output import INTERRUPTED, Output, UsageError, cell, complain, working
 from coterie.data.wording import counted
@@ -69,7 +69,7 @@ def fit(
     shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
     how = f", interrupted: it has learned from {_sweeps_done(fitted, done)}," if interrupted else ""
     text = f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s{how} and saved to {folder}"
-    out.show({**_about(fitted), **about, "sweeps": done}, cell(text))
+    out.show({**fitted.about, **about, "sweeps": done}, cell(text))
     return INTERRUPTED if interrupted else 0
 
 
@@ -129,4 +129,4 @@ def update(
     news = ", ".join(counted(number, f"new {what.removesuffix('s')}") for what, number in added.items())
     replaced = new.nnz - added["ratings"]
     words = cell(f"{_label(model)}: {news}, {counted(replaced, 'rating')} replaced; saved to {output or folder}")
-    out.show({**_about(model), "added": added, "replaced": replaced, "folder": str(output or folder)}, words)
+    out.show({**model.about, "added": added, "replaced": replaced, "folder": str(output or folder)}, words)

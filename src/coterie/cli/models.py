@@ -123,7 +123,7 @@ def recommend(
         picture = _why_nothing(fitted, among, [] if include_seen else seen)
     said = {} if among is None else {"constraints": among.to_dict()}
     out.show(
-        {**_about(fitted), **whom, **said, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture
+        {**fitted.about, **whom, **said, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture
     )
 
 
@@ -156,7 +156,7 @@ def predict(
     found = pl.DataFrame([pl.Series("item", items), *titles, pl.Series("prediction", ratings), given])
     title = f"Predicted by {_label(fitted)} for " + ("a stranger" if isinstance(who, dict) else f"user {who}")
     title += f" at {at}" if at else ""
-    document = {**_about(fitted), **_whom(who), "at": at, "predictions": found}
+    document = {**fitted.about, **_whom(who), "at": at, "predictions": found}
     shown = found if given.is_not_null().any() else found.drop("rated")
     out.show(document, heading(title), frame_table(shown, decimals=2))
 
@@ -188,7 +188,7 @@ def explain(
     explanation = fitted.explain(who, item, of, None if times is None else times[0])
     given = (who if isinstance(who, dict) else _ratings_of(fitted, who)).get(item)
     document = {
-        **_about(fitted),
+        **fitted.about,
         **_whom(who),
         "item": item,
         "title": _title(fitted, item),
@@ -209,17 +209,6 @@ def explain(
 
 
 # ---- what these share -----------------------------------------------------------------------------------
-
-
-def _about(model: Recommender) -> dict[str, Any]:
-    train = model.train_
-    return {
-        "model": model.name,
-        "hyper_parameters": {
-            name: getattr(value := getattr(model, name), "label", value) for name in model.parameters()
-        },
-        "fitted_to": {"users": train.n_users, "items": train.n_items, "ratings": train.nnz},
-    }
 
 
 def _label(model: Recommender) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +38,8 @@ class Output:
     def show(self, document: Any, *pictures: RenderableType) -> None:
         """`document` with --json, else the `pictures` of it."""
         if self.as_json:
+            from coterie.data.plain import to_json
+
             sys.stdout.write(to_json(document) + "\n")
         else:
             stdout().print(*pictures, sep="\n")
@@ -75,29 +76,6 @@ def complain(kind: str, message: object) -> None:
     """One line on stderr: a warning or an error."""
     line = " ".join(str(message).split())
     sys.stderr.write(f"{kind}: {line}\n")
-
-
-def to_json(document: Any) -> str:
-    """`document` as JSON text, in ASCII. Frames are lists of rows; what is not a finite number is null."""
-    return json.dumps(_plain(document), indent=2, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """`value` as what JSON knows."""
-    import numpy as np
-    import polars as pl
-
-    if isinstance(value, pl.DataFrame):
-        return [_plain(row) for row in value.to_dicts()]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, (np.ndarray, np.generic, pl.Series)):
-        return _plain(value.tolist() if not isinstance(value, pl.Series) else value.to_list())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
 Side = Literal["left", "right"]

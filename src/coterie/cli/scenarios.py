@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from coterie.cli.models import K, Rated, _about, _label, _name, _title_early, _whom
+from coterie.cli.models import K, Rated, _label, _name, _title_early, _whom
 from coterie.cli.options import DataArgument, DataOptions, ModelOptions
 from coterie.cli.output import Output, UsageError, cell, frame_table, heading
 from coterie.data.wording import counted
@@ -66,7 +66,7 @@ def group(
     found = recommend_to_group(fitted, members, k, strategy, seen, of)
     compared = compare_strategies(fitted, members, k, seen, of)
     document = {
-        **_about(fitted), "members": members, "strategy": strategy, "of": found.of, "recommendations": found.items,
+        **fitted.about, "members": members, "strategy": strategy, "of": found.of, "recommendations": found.items,
         "opinions": found.opinions, "satisfaction": found.members, "strategies": compared, "summary": found.summary,
     }  # fmt: skip
     what = "predicted ratings" if found.of == "rating" else "utilities, from 0 (their lowest score) to 1 (their best)"
@@ -139,7 +139,7 @@ def bundle(
         assert who is not None
         found = best_bundle(fitted, who, size, weights, topics, pool, method)
     document = {
-        **_about(fitted), **({} if who is None else _whom(who)), "given": items, "bundle": found.items,
+        **fitted.about, **({} if who is None else _whom(who)), "given": items, "bundle": found.items,
         "pairs": found.pairs, "value": found.value, "relevance": found.relevance,
         "complementarity": found.complementarity, "diversity": found.diversity, "bound": found.bound, "gap": found.gap,
         "proven": found.proven, "greedy_value": found.greedy_value, "guarantee": found.guarantee,
@@ -189,7 +189,7 @@ def cohorts(
     fitted = obtain_model(model, data)
     found = find_cohorts(fitted, n_cohorts, random_state=seed)
     table = found.table(3)
-    document = {**_about(fitted), "source": found.source, "cohorts": table}
+    document = {**fitted.about, "source": found.source, "cohorts": table}
     pictures: list[Any] = [
         heading(f"{len(found)} cohorts of {counted(int(found.sizes.sum()), 'user')}, by {found.source}"),
         frame_table(_brief(table), 2),

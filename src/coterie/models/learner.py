@@ -79,6 +79,17 @@ class Learner(ABC):
         ]
         return f"{self.name}({', '.join(changed)})" if changed else self.name
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was fitted to what, as JSON has it: `model`, `hyper_parameters` and `fitted_to`."""
+        train = self._fitted()
+        settings = {name: getattr(self, name) for name in self.parameters()}
+        return {
+            "model": self.name,
+            "hyper_parameters": {name: getattr(value, "label", value) for name, value in settings.items()},
+            "fitted_to": {"users": train.n_users, "items": train.n_items, "ratings": train.nnz},
+        }
+
     def fit(
         self,
         train: Interactions,

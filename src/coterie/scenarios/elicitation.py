@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 import polars as pl
@@ -47,7 +48,7 @@ class Asking:
         train = model._fitted()
         if not train.nnz:
             raise DataError("the model was fitted to no ratings, so nothing is known that could be asked about")
-        self.strategy, self.random_state = strategy, random_state
+        self.model, self.strategy, self.random_state = model, strategy, random_state
         self.counts = train.item_counts
         self.rated: sp.csr_matrix = train.to_scipy().astype(bool).astype(np.float32)
         self.by_item: sp.csc_matrix = self.rated.tocsc()
@@ -184,11 +185,30 @@ class Elicitation:
     """
 
     def __init__(self, model: Recommender, strategy: Strategy = "uncertainty", random_state: int = 0) -> None:
-        self.model, self.strategy = model, strategy
-        self._asking = Asking(model, strategy, random_state)
-        self._inquiry = Inquiry(self._asking)
+        self._begin(Asking(model, strategy, random_state))
+
+    def _begin(self, asking: Asking) -> None:
+        self.model, self.strategy = asking.model, asking.strategy
+        self._asking, self._inquiry = asking, Inquiry(asking)
         self._pending: int | None = None
         self._history: list[tuple[Id, float | None, float | None]] = []
+
+    @classmethod
+    def resumed(cls, asking: Asking, answers: Iterable[tuple[Id, float | None]] = ()) -> Self:
+        """The conversation in which all that was heard, in that order, for one who remembers nothing between answers.
+
+        Parameters
+        ----------
+        asking : Asking
+            What is the same for everybody, made once.
+        answers : of (item id, rating or None)
+            See `hear`.
+        """
+        made = cls.__new__(cls)
+        made._begin(asking)
+        for item, rating in answers:
+            made.hear(item, rating)
+        return made
 
     @property
     def answers(self) -> dict[Id, float]:
@@ -257,12 +277,26 @@ class Elicitation:
         """
         if self._pending is None:
             raise ParameterError("nothing was asked; call ask first")
+        self.hear(self.ask(), rating)
+
+    def hear(self, item: Id, rating: float | None) -> None:
+        """What the stranger says of an item, whether it was asked about or not.
+
+        Raises
+        ------
+        ParameterError
+            The rating is off the scale of the data, or the item was heard of before.
+        UnknownIdError
+            The item is not known.
+        """
         low, high = self.model.train_.scale
         number = isinstance(rating, numbers.Real) and not isinstance(rating, bool)
         if rating is not None and not (number and low <= rating <= high):
             raise ParameterError(f"ratings here go from {low:g} to {high:g}; {rating!r} is not one (None: not known)")
-        item = self.ask()
-        self._inquiry.hear(self._pending, rating)
+        row = self.model.train_.items.index(item)
+        if item in self.asked:
+            raise ParameterError(f"item {item!r} was answered already; each can be once")
+        self._inquiry.hear(row, None if rating is None else float(rating))
         self._pending = None
         left = self.uncertainty if self._inquiry.taste is not None else None
         self._history.append((item, None if rating is None else float(rating), left))
