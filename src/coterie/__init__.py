@@ -102,7 +102,7 @@ _PUBLIC = {
     "recommend_to_group": "coterie.scenarios.groups",
     "find_cohorts": "coterie.scenarios.cohorts",
 }
-_MODULES = ("similarity", "content", "evaluation", "scenarios", "explore", "errors")
+_MODULES = ("similarity", "content", "evaluation", "scenarios", "explore", "server", "errors")
 
 __all__ = sorted([*_PUBLIC, *_MODULES])  # pyright: ignore
 

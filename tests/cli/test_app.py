@@ -118,7 +118,7 @@ def _named(name: str, action: object) -> object:
 
 
 def test_an_error_that_nobody_foresaw_is_one_line_too(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "_about", lambda model: 1 / 0)
+    monkeypatch.setattr(models, "_label", lambda model: 1 / 0)
     answer = run("recommend", "1", "--model", "popularity", "--data", movies)
     assert answer.status == 1
     assert answer.err == "error: ZeroDivisionError: division by zero (not foreseen; --debug shows where)\n"

@@ -25,6 +25,7 @@ from coterie.cli import (
     models,
     reproduce,
     scenarios,
+    serve,
     similar,
     tune,
 )
@@ -39,6 +40,7 @@ _COMMANDS: dict[str, list[Callable[..., Any]]] = {
     "Recommend": [fitting.fit, fitting.update, models.recommend, models.predict, models.explain],
     "In conversation": [ask.ask, critique.critique],
     "More than one": [scenarios.group, scenarios.bundle, scenarios.cohorts],
+    "Serve": [serve.serve],
     "Choose": [compare.compare, tune.tune, reproduce.reproduce],
 }
 # Errors leave with 1, usage errors with 2 (typer's choice).

@@ -33,6 +33,11 @@ class Condition(ABC):
     #: Whether the option may be repeated.
     many = True
 
+    @property
+    def about(self) -> str:
+        """The help without how a command line says it."""
+        return self.help.partition(";")[0].rstrip(".") + "."
+
     @abstractmethod
     def checked(self, name: str, value: Any) -> Any:
         """`value` as it is kept; `ParameterError`, which names the field, where it cannot be meant."""
@@ -64,7 +69,7 @@ class Names(Condition):
 
     def schema(self) -> dict[str, Any]:
         """A list of texts."""
-        return {"type": "array", "items": {"type": "string", "minLength": 1}, "description": self.help}
+        return {"type": "array", "items": {"type": "string", "minLength": 1}, "description": self.about}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Ids(Condition):
     def schema(self) -> dict[str, Any]:
         """A list of whole numbers and texts, or null."""
         kinds = {"type": ["integer", "string"]}
-        return {"type": ["array", "null"], "items": kinds, "description": self.help}
+        return {"type": ["array", "null"], "items": kinds, "description": self.about}
 
     def plain(self, value: Any) -> Any:
         """As a list; null for all."""
@@ -129,7 +134,7 @@ class Years(Condition):
         """A list of two, or null."""
         two = {"type": ["integer", "null"]}
         return {
-            "type": ["array", "null"], "items": two, "minItems": 2, "maxItems": 2, "description": self.help,
+            "type": ["array", "null"], "items": two, "minItems": 2, "maxItems": 2, "description": self.about,
         }  # fmt: skip
 
     def plain(self, value: Any) -> Any:
@@ -155,7 +160,7 @@ class Count(Condition):
 
     def schema(self) -> dict[str, Any]:
         """A whole number."""
-        return {"type": "integer", "minimum": 0, "description": self.help}
+        return {"type": "integer", "minimum": 0, "description": self.about}
 
     def plain(self, value: Any) -> Any:
         """As it is."""
@@ -217,7 +222,7 @@ class Levels(Condition):
         """An object of numbers."""
         kind: dict[str, Any] = {"type": "number", "minimum": 0, "maximum": 1}
         kind = {"type": "integer", "minimum": 1} if self.people else kind
-        return {"type": "object", "additionalProperties": kind, "description": self.help}
+        return {"type": "object", "additionalProperties": kind, "description": self.about}
 
     def plain(self, value: Any) -> Any:
         """As an object."""

@@ -12,7 +12,7 @@ import polars as pl
 
 from coterie.data.vocabulary import Id
 from coterie.errors import DataError, ParameterError
-from coterie.models.base import Recommender
+from coterie.models.base import Candidates, Recommender
 from coterie.models.baselines import Popularity
 from coterie.scenarios.taste import Taste, TasteSpace, moments
 
@@ -315,11 +315,11 @@ class Elicitation:
         """Who recommends."""
         return self._popular if self.by_popularity else self.model
 
-    def recommend(self, k: int = 10) -> pl.DataFrame:
+    def recommend(self, k: int = 10, candidates: Candidates = None) -> pl.DataFrame:
         """The k best items for the stranger, as `Recommender.recommend_for`; what was asked and not known may be
         among them. Where the model has nothing to say (`by_popularity`), as most models have of somebody who answered
         nothing, they are those that most people have rated, and a score is the number of those people."""
-        return self._speaker.recommend_for(self.answers, k)
+        return self._speaker.recommend_for(self.answers, k, candidates=candidates)
 
     def explain(self, item: Id) -> Explanation:
         """Why an item is recommended, as `Recommender.explain`."""

@@ -1,0 +1,138 @@
+"""Bodies of requests: their fields, ranges and help, which the description of the service is made from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
+
+from coterie.content.constraints import Constraints, json_schema
+from coterie.errors import ParameterError
+
+Id = Annotated[StrictInt | StrictStr, Field(description="As in the data; a number may be written as text.")]
+Rating = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Length = Annotated[StrictInt, Field(ge=1, le=1000, description="How many.")]
+
+
+def _constraints(document: Any) -> Constraints | None:
+    try:
+        return None if document is None else Constraints.from_dict(document)
+    except ParameterError as error:
+        raise ValueError(str(error)) from error
+
+
+#: What may be recommended, as `coterie.Constraints.from_dict` takes it; a request has the `Constraints`.
+Wanted = Annotated[
+    Any,
+    AfterValidator(_constraints),
+    WithJsonSchema(json_schema() | {"description": "What may be recommended; all that is said must hold."}),
+]
+
+
+class Body(BaseModel):
+    """A body, in which what is not known is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Person(Body):
+    """Somebody: a known user, or a stranger who says what they like."""
+
+    user: Id | None = Field(None, description="Somebody in the training data. Give a user or a profile.")
+    profile: dict[str, Rating] | None = Field(None, description="A stranger's ratings by item id.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.user is None) == (self.profile is None):
+            raise ValueError("give a user, or the profile of a stranger, and not both")
+        return self
+
+
+class Recommend(Person):
+    """Whom to recommend what."""
+
+    k: Length = 10
+    exclude_seen: StrictBool = Field(True, description="Leave out what they have rated.")
+    constraints: Wanted = None
+
+
+class Predict(Person):
+    """Whose ratings of which items."""
+
+    items: list[Id] = Field(min_length=1, max_length=10_000)
+    at: StrictInt | StrictStr | None = Field(
+        None, description="When they rate, in Unix seconds or as 2018-05-03, for a model that asks."
+    )
+
+
+class Explain(Person):
+    """Whose rating or score of which item."""
+
+    item: Id
+    of: Literal["rating", "score"] | None = Field(None, description="The rating, if the model predicts any.")
+
+
+class Similar(Body):
+    """Which items to find the like of."""
+
+    items: list[Id] = Field(min_length=1, max_length=1000)
+    k: Length = 10
+
+
+class Step(Body):
+    """A step of a conversation: less or more of a tag, or on from another item."""
+
+    less: StrictStr | None = None
+    more: StrictStr | None = None
+    pick: Id | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if len([said for said in (self.less, self.more, self.pick) if said is not None]) != 1:
+            raise ValueError('a step is one of {"less": TAG}, {"more": TAG} and {"pick": ITEM}')
+        return self
+
+
+class Critique(Body):
+    """Like this item, but less of some tags and more of others."""
+
+    item: Id
+    steps: list[Step] = Field([], max_length=100, description="What was said so far, in order.")
+    k: Length = 10
+    satisfaction: Literal["diminishing", "linear"] = "diminishing"
+    constraints: Wanted = None
+    user: Id | None = Field(None, description="Leave out what this user has rated, and prefer what they would like.")
+    profile: dict[str, Rating] | None = Field(None, description="The same for a stranger.")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if self.user is not None and self.profile is not None:
+            raise ValueError("give a user, or the profile of a stranger, and not both")
+        return self
+
+
+class Answer(Body):
+    """What somebody said of an item."""
+
+    item: Id
+    rating: Rating | None = Field(description="null: they do not know it.")
+
+
+class Ask(Body):
+    """What a stranger has answered so far."""
+
+    answers: list[Answer] = Field([], max_length=200, description="In the order in which they were given.")
+    strategy: Literal["random", "popularity", "popularity_variance", "uncertainty"] = "uncertainty"
+    k: Length = 10
+    constraints: Wanted = None
