@@ -129,7 +129,7 @@ class Answers:
                 self._asking[strategy] = Asking(self.model, strategy)
             return self._asking[strategy]
 
-    def _person(self, asked: requests.Person | requests.Critique) -> Id | dict[Id, float]:
+    def _person(self, asked: requests.Anybody) -> Id | dict[Id, float]:
         if asked.user is not None:
             return _parsed(asked.user, self._train.users)
         profile = {self._item(item): rating for item, rating in (asked.profile or {}).items()}

@@ -18,7 +18,9 @@ from pydantic import (
 )
 
 from coterie.content.constraints import Constraints, json_schema
+from coterie.content.critiques import Satisfaction
 from coterie.errors import ParameterError
+from coterie.scenarios.elicitation import Strategy
 
 Id = Annotated[StrictInt | StrictStr, Field(description="As in the data; a number may be written as text.")]
 Rating = Annotated[StrictFloat, Field(allow_inf_nan=False)]
@@ -46,16 +48,26 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Person(Body):
-    """Somebody: a known user, or a stranger who says what they like."""
+class Anybody(Body):
+    """Somebody or nobody: a known user, a stranger who says what they like, or neither."""
 
-    user: Id | None = Field(None, description="Somebody in the training data. Give a user or a profile.")
+    user: Id | None = Field(None, description="Somebody in the training data.")
     profile: dict[str, Rating] | None = Field(None, description="A stranger's ratings by item id.")
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.user is None) == (self.profile is None):
+        if self.user is not None and self.profile is not None:
             raise ValueError("give a user, or the profile of a stranger, and not both")
+        return self
+
+
+class Person(Anybody):
+    """Somebody."""
+
+    @model_validator(mode="after")
+    def _somebody(self) -> Self:
+        if self.user is None and self.profile is None:
+            raise ValueError("give a user, or the profile of a stranger")
         return self
 
 
@@ -104,22 +116,15 @@ class Step(Body):
         return self
 
 
-class Critique(Body):
-    """Like this item, but less of some tags and more of others."""
+class Critique(Anybody):
+    """Like this item, but less of some tags and more of others; what somebody has rated is left out, and what they
+    would like preferred."""
 
     item: Id
     steps: list[Step] = Field([], max_length=100, description="What was said so far, in order.")
     k: Length = 10
-    satisfaction: Literal["diminishing", "linear"] = "diminishing"
+    satisfaction: Satisfaction = "diminishing"
     constraints: Wanted = None
-    user: Id | None = Field(None, description="Leave out what this user has rated, and prefer what they would like.")
-    profile: dict[str, Rating] | None = Field(None, description="The same for a stranger.")
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if self.user is not None and self.profile is not None:
-            raise ValueError("give a user, or the profile of a stranger, and not both")
-        return self
 
 
 class Answer(Body):
@@ -133,6 +138,6 @@ class Ask(Body):
     """What a stranger has answered so far."""
 
     answers: list[Answer] = Field([], max_length=200, description="In the order in which they were given.")
-    strategy: Literal["random", "popularity", "popularity_variance", "uncertainty"] = "uncertainty"
+    strategy: Strategy = "uncertainty"
     k: Length = 10
     constraints: Wanted = None
