@@ -13,7 +13,7 @@ def run(app: Any, host: str, port: int, ready: Callable[[str], object]) -> None:
     """Answer on host and port until interrupted; `ready` is told the address once nobody else can have it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
-        # What is accepted inherits it; an answer in two pieces would otherwise wait 40 ms for a delayed acknowledgement.
+        # What is accepted inherits it. An answer in two pieces would otherwise wait 40 ms for an acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         taken = listening.getsockname()[1]
         ready(f"http://{f'[{host}]' if family == socket.AF_INET6 else host}:{taken}")
