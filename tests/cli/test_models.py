@@ -76,9 +76,12 @@ def test_the_table_shows_titles_as_they_are(run: Run, movies: Path, monkeypatch:
 
 
 def test_nothing_left_is_said(run: Run, movies: Path) -> None:
-    answer = run("recommend", "1", "--candidate", "1", "--model", "popularity", "--data", movies)
+    command = ("recommend", "1", "--candidate", "1", "--model", "popularity", "--data", movies)
+    answer = run(*command)
     assert answer.status == 0
     assert "Nothing is left to recommend: all that was asked for (1 item) was rated already" in answer.out
+    note = run(*command, "--json").document["note"]
+    assert note in " ".join(answer.out.split())
 
 
 def test_a_model_without_evidence_is_not_said_to_have_nothing_left(run: Run, tmp_path: Path) -> None:

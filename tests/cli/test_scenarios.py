@@ -69,6 +69,11 @@ def test_questions_with_scripted_answers(run: Run, movies: Path) -> None:
     assert len(answer.document["profile"]) == 2
     assert answer.document["recommendations"]
     assert "is no rating from 0.5 to 5" in run("ask", movies, "--answers", "9").err
+    wanted = run("ask", movies, "--answers", "4,-,2.5", "--json", "--model", "ease", "--years", "1995")
+    assert wanted.document["constraints"] == {"years": [1995, 1995]}
+    years = [row["title"][-5:-1] for row in wanted.document["recommendations"]]
+    assert years and set(years) == {"1995"}
+    assert run("ask", movies, "--curve", "--years", "1995").status == 2
     assert run("ask", movies, "--picture", "x.png").status == 2
     assert "-0" not in run("ask", movies, "--answers", "4").out
 

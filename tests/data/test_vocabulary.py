@@ -84,6 +84,12 @@ def test_unknown_ids_are_named() -> None:
 def test_parse() -> None:
     assert ct.Vocabulary([5, 7]).parse("7") == 7
     assert ct.Vocabulary(["5"]).parse("7") == "7"
+    assert ct.Vocabulary([-5]).parse(" -5 ") == -5
+    for text in ("1_0", "+5", "05", "-0", "\u0661", "5.0", "", "1e3"):
+        with pytest.raises(ct.errors.UnknownIdError, match="is not one"):
+            ct.Vocabulary([5, 10], "item").parse(text)
+    with pytest.raises(ct.errors.UnknownIdError, match="unknown item 99999999999999999999"):
+        ct.Vocabulary([5], "item").parse("9" * 20)
     with pytest.raises(UnknownIdError, match="'x' is not one"):
         ct.Vocabulary([5], "item").parse("x")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -14,6 +14,7 @@ class Reply:
 
     status: int
     document: Any
+    headers: dict[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def error(self) -> Any:
@@ -42,4 +43,5 @@ def request(app: Any, method: str, path: str, body: Any = None, query: str = "")
     asyncio.run(app(scope, receive, send))
     start = next(message for message in sent if message["type"] == "http.response.start")
     text = b"".join(message.get("body", b"") for message in sent if message["type"] == "http.response.body")
-    return Reply(start["status"], json.loads(text))
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Reply(start["status"], json.loads(text), headers)

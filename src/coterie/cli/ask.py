@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coterie.cli.constraining import ConstraintOptions
 from coterie.cli.models import K, _label, _name
-from coterie.cli.options import DataArgument, ModelOptions
+from coterie.cli.options import ModelOptions, WholeDataArgument
 from coterie.cli.output import Output, UsageError, cell, frame_table, heading, stderr
 from coterie.data.wording import counted
 
@@ -27,7 +28,7 @@ _ENOUGH = ("q", "quit", "stop")
 
 def ask(
     model: ModelOptions,
-    data: DataArgument,
+    data: WholeDataArgument,
     out: Output,
     questions: Annotated[int, typer.Option("-n", "--questions", min=1, metavar="N", help="How many at most.")] = 10,
     strategy: Annotated[
@@ -51,6 +52,7 @@ def ask(
         int | None, typer.Option(min=1, metavar="N", help="With --curve: hold out so many users, not a fifth.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of all draws.")] = 0,
+    wanted: ConstraintOptions = ConstraintOptions(),
 ) -> None:
     """Ask a stranger for a few ratings, those that tell most, and recommend with reasons.
 
@@ -59,9 +61,12 @@ def ask(
     Example: coterie ask --answers 4,-,5,2
     Example: coterie ask movielens-sample --curve --model svd --picture curve.png
     """
+    among = wanted.constraints()
     if curve:
         if answers is not None:
             raise UsageError("--curve asks the held-out users of the data; leave out --answers")
+        if among is not None:
+            raise UsageError("--curve judges lists of all items; leave out what may be recommended")
         _curve(model, data, out, questions, strategy, picture, people, seed)
         return
     if picture is not None or people is not None:
@@ -72,11 +77,12 @@ def ask(
     fitted = obtain_model(model, data)
     asking = Elicitation(fitted, strategy or "uncertainty", seed)
     _ask(asking, questions, None if answers is None else answers.split(","))
-    found, popular = asking.recommend(k), asking.by_popularity
+    found, popular = asking.recommend(k, among), asking.by_popularity
     reasons = _reasons(asking, found)
     document = {
         **fitted.about, "strategy": asking.strategy, "questions": asking.history, "profile": asking.answers,
         "by_popularity": popular, "recommendations": found.with_columns(reasons),
+        **({} if among is None else {"constraints": among.to_dict()}),
     }  # fmt: skip
     known = len(asking.answers)
     asked = f"{counted(len(asking.asked), 'question')}, {counted(known, 'answer')}"
@@ -156,7 +162,7 @@ def _reasons(asking: Elicitation, found: pl.DataFrame) -> pl.Series:
 
 
 def _curve(
-    model: ModelOptions, data: DataArgument, out: Output, questions: int, strategy: _Strategy | None,
+    model: ModelOptions, data: WholeDataArgument, out: Output, questions: int, strategy: _Strategy | None,
     picture: Path | None, people: int | None, seed: int,
 ) -> None:  # fmt: skip
     from coterie.cli.options import settings

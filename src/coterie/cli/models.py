@@ -23,12 +23,10 @@ from coterie.cli.output import (
     stderr,
     stdout,
 )
-from coterie.data.wording import counted
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from coterie.content.constraints import Constraints
     from coterie.data.vocabulary import Id
     from coterie.models.base import Recommender
     from coterie.models.explanation import Explanation
@@ -96,6 +94,7 @@ def recommend(
     An item without a known year (genre, relevance) satisfies no condition on years (genres, tags).
     """
     from coterie.cli.sources import find_item, obtain_model, parse_profile
+    from coterie.models.nothing import why_nothing
 
     if users and rated:
         raise UsageError("recommend for known users or for a stranger: give user ids or --rated, not both")
@@ -117,11 +116,12 @@ def recommend(
         seen = [set(profile)]
         title = "For someone who rated " + ", ".join(f"{_name(fitted, i)} {r:g}" for i, r in profile.items())
     shown = found.drop("user") if users and len(users) == 1 else found
+    said: dict[str, Any] = {} if among is None else {"constraints": among.to_dict()}
     if len(found):
         picture: Any = frame_table(_title_early(shown))
     else:
-        picture = _why_nothing(fitted, among, [] if include_seen else seen)
-    said = {} if among is None else {"constraints": among.to_dict()}
+        note = why_nothing(fitted, among, [] if include_seen else set.intersection(*seen), "--include-seen")
+        picture, said["note"] = cell(note), note
     out.show(
         {**fitted.about, **whom, **said, "recommendations": found}, heading(f"{title}, by {_label(fitted)}"), picture
     )
@@ -258,19 +258,6 @@ def _person(model: Recommender, words: list[str], rated: list[str] | None) -> tu
     who = parse_profile(rated, model) if rated else model.train_.users.parse(words[0])
     texts = words if rated else words[1:]
     return who, [find_item(text, model.train_, model.catalog_) for text in texts]
-
-
-def _why_nothing(model: Recommender, among: Constraints | None, seen: list[set[Id]]) -> str:
-    """Why a list is empty: all was rated already, or the model has no evidence for what was not."""
-    pool = set(model.satisfying(among))
-    left = [item for item in pool if not seen or any(item not in rated for rated in seen)]
-    if not left:
-        which = "all" if among is None else f"all that was asked for ({counted(len(pool), 'item')})"
-        return f"Nothing is left to recommend: {which} was rated already (--include-seen allows that)."
-    if not model.lists_by_score:
-        return "Nothing it can recommend: the rules leave nothing."
-    items = "the one item" if len(left) == 1 else f"any of the {counted(len(left), 'item')}"
-    return f"Nothing it can recommend: {cell(model.name)} has no evidence for {items} left."
 
 
 def _title_early(found: pl.DataFrame) -> pl.DataFrame:

@@ -360,6 +360,13 @@ class DataArgument(DataOptions):
 
 
 @dataclass
+class WholeDataArgument(WholeDataOptions):
+    """Both."""
+
+    data: Annotated[str, typer.Argument(metavar="[DATA]", help=_DATA_HELP)] = "movielens-sample"
+
+
+@dataclass
 class NewDataArgument(DataOptions):
     """Ratings that are new; which is for the caller to say."""
 

@@ -27,19 +27,19 @@ def serve(
     GET / lists what can be asked, GET /openapi.json describes it. Example: coterie serve --model my-model
     """
     from coterie.cli.sources import obtain_model
-    from coterie.server import require_installed, serve
+    from coterie.server import application, require_installed
 
-    require_installed()  # before a fit, not after it
-    fitted = obtain_model(model, data, lists)
-
-    def ready(address: str) -> None:
-        out.show(
-            {**fitted.about, "address": address},
-            cell(f"{_label(fitted)} answers at {address} (GET / lists what can be asked; Ctrl-C ends it)"),
-        )
-        sys.stdout.flush()
+    require_installed()
+    from coterie.server.running import address_of, listen, run
 
     try:
-        serve(fitted, host, port, ready)
+        listening = listen(host, port)  # before a fit, not after it
     except OSError as error:
         raise UsageError(f"cannot listen on {host}, port {port}: {error.strerror or error}") from error
+    with listening:
+        fitted = obtain_model(model, data, lists)
+        app, address = application(fitted), address_of(listening)
+        text = f"{_label(fitted)} answers at {address} (GET / lists what can be asked; Ctrl-C ends it)"
+        out.show({**fitted.about, "address": address}, cell(text))
+        sys.stdout.flush()
+        run(app, listening)

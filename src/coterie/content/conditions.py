@@ -12,6 +12,9 @@ from typing import Any
 
 from coterie.errors import ParameterError
 
+# More people than there are; NumPy compares no larger numbers with counts.
+_EVERYBODY = 1 << 40
+
 
 @dataclass(frozen=True)
 class Condition(ABC):
@@ -195,7 +198,7 @@ class Levels(Condition):
                     raise ParameterError(f"{name} of {tag!r} must be a number of people from 1, not {level!r}")
             elif not _is_number(level) or not 0 <= level <= 1:
                 raise ParameterError(f"{name} of {tag!r} must be a relevance between 0 and 1, not {level!r}")
-            levels[tag.strip()] = int(level) if self.people else float(level)
+            levels[tag.strip()] = min(int(level), _EVERYBODY) if self.people else float(level)
         return levels
 
     def parsed(self, texts: Sequence[str]) -> dict[str, float | str]:

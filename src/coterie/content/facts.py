@@ -105,7 +105,9 @@ class ItemFacts:
 
     def _catalog(self, what: str) -> Catalog:
         if self.catalog is None:
-            raise DataError(f"{what} need a catalog of the items, and there is none; pass fit(train, catalog)")
+            raise DataError(
+                f"{what} need a catalog of the items, and there is none; fit the model with one: fit(train, catalog)"
+            )
         return self.catalog
 
     def _unknown(self) -> Array:

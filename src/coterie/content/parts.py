@@ -93,8 +93,9 @@ class Relaxation:
         return f"without {left_out} {self.n_items:,} item{'' if self.n_items == 1 else 's'} ({names}){instead}"
 
 
-def satisfying(constraints: Constraints, facts: ItemFacts) -> Array:
-    """bool (n_items,): which items satisfy the constraints.
+def satisfying(constraints: Constraints, facts: ItemFacts, within: Callable[[], Array] | None = None) -> Array:
+    """bool (n_items,): which items satisfy the constraints. Where none does, `within` gives of which items, bool
+    (n_items,), an error may speak; where there are none of these, it speaks of all.
 
     Raises
     ------
@@ -106,7 +107,11 @@ def satisfying(constraints: Constraints, facts: ItemFacts) -> Array:
         What is asked for is not known of any item: there is no catalog, no genome, no tags.
     """
     parts = list(parts_of(constraints, facts))
-    return all_hold(parts, facts, constraints)
+    holds = _together(parts, len(facts.items))
+    if holds.any():
+        return holds
+    usable = None if within is None else within()
+    return all_hold(parts, facts, constraints, within=usable if usable is not None and usable.any() else None)
 
 
 def all_hold(
@@ -121,9 +126,7 @@ def all_hold(
     `order` (n_items,) says which items an error shows first; without it the most rated ones. `within`, bool (n_items,),
     says of which items it may speak.
     """
-    holds = np.ones(len(facts.items), bool)
-    for part in parts:
-        holds &= part.holds
+    holds = _together(parts, len(facts.items))
     if holds.any() or (within is not None and not within.any()):
         return holds
     asked = "; ".join(part.words for part in parts)
@@ -133,6 +136,14 @@ def all_hold(
     n, shown = len(found[0].leave_out), "; or ".join(map(str, found[:_SHOWN]))
     remedy = "Relax one" if n == 1 else f"No single one is to blame; relax {n} together"
     raise NothingFitsError(f"no item satisfies all of: {asked}. {remedy}: {shown}", tuple(found))
+
+
+def _together(parts: Sequence[Part], n_items: int) -> Array:
+    """bool (n_items,): where all parts hold."""
+    holds = np.ones(n_items, bool)
+    for part in parts:
+        holds &= part.holds
+    return holds
 
 
 def relaxations(

@@ -77,6 +77,25 @@ def find_title(catalog: Catalog, text: str) -> Id:
     raise UnknownIdError(f"no title is like {text!r}{_proposals(titles, dated, name)}")
 
 
+def search_titles(catalog: Catalog, text: str) -> list[list[Title]]:
+    """All titles that a person may mean by `text`, in the groups that `find_title` tries, the strictest first; where no
+    title has these words, those most like them."""
+    titles = catalog.title_forms
+    groups = [[t for t in titles if t.title.strip() == text.strip()]]
+    readings = [(name, year) for name, year in _readings(text) if name]
+    for name, year in readings:
+        dated = [t for t in titles if year is None or t.year == year]
+        groups += [[t for t in dated if any(fits(form) for form in t.forms)] for fits in _stages(name)]
+    if not any(groups):
+        groups += [[t] for name, _ in readings[:1] for _, t in _nearest(titles, name)[:_SHOWN]]
+    told: set[Id] = set()
+    fresh = []
+    for group in groups:
+        fresh.append([t for t in group if t.item not in told])
+        told.update(t.item for t in group)
+    return [group for group in fresh if group]
+
+
 def title_forms(ids: Iterable[Id], titles: Iterable[str | None], years: Iterable[int | None]) -> list[Title]:
     """The forms of every title that is there; `Catalog.title_forms` keeps them."""
     rows = zip(ids, titles, years, strict=True)
@@ -119,7 +138,7 @@ def _stages(name: str) -> list[Callable[[str], bool]]:
         lambda form: _LEADING_ARTICLE.sub("", form) == bare,
         lambda form: f"{_LEADING_ARTICLE.sub('', form)} ".startswith(f"{bare} "),
         lambda form: f" {bare} " in f" {form} ",
-        lambda form: bare in form,
+        lambda form: f" {bare}" in f" {form}",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal, cast
@@ -18,6 +19,9 @@ IdArray = np.ndarray[tuple[int], np.dtype[Any]]
 _TABLE_SLOTS_PER_ID = 16
 _TABLE_SMALL = 1 << 20
 _TABLE_LARGE = 1 << 26
+# An id as integers are written, and no other spelling of it.
+_INTEGER = re.compile(r"0|-?[1-9][0-9]{0,30}")
+_LEAST, _MOST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 # Integers that may not fit into 64 bits with a sign.
 _WIDER = (pl.UInt64, pl.Int128, pl.UInt128)
 
@@ -90,10 +94,11 @@ class Vocabulary:
         """An id typed as text (a command line, a URL) as this vocabulary's kind."""
         if self.kind == "str":
             return text
-        try:
-            return int(text)
-        except ValueError:
-            raise UnknownIdError(f"{self.what} ids here are integers; {text!r} is not one") from None
+        if not _INTEGER.fullmatch(text.strip()):
+            raise UnknownIdError(f"{self.what} ids here are integers; {text!r} is not one")
+        if not _LEAST <= int(text) <= _MOST:
+            raise UnknownIdError(f"unknown {self.what} {text.strip()}")
+        return int(text)
 
     def index(self, id: Id) -> int:
         """The row number of one id; an unknown id is an error that names it."""

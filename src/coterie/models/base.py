@@ -163,15 +163,17 @@ class Recommender(Learner):
         Raises
         ------
         NothingFitsError
-            No item satisfies the constraints; it says which to relax, and what that would give. A user who has rated
-            all that do gets no rows.
+            No item satisfies the constraints; it says which to relax, and what that would give: to the user where
+            there is one, else of all items. A user who has rated all that do gets no rows (`coterie.models.nothing`
+            says why).
         """
         train = self._fitted()
         check_length(k)
         rows = train.users.indices(id_list(users))
         matrix = train.to_scipy()
+        allowed = self._allowed(candidates, (matrix[rows], rows) if len(rows) == 1 else None, exclude_seen)
         people = ((matrix[rows[block]], rows[block]) for block in self._blocks(len(rows)))
-        parts = self._lists(people, len(rows), k, exclude_seen, self._allowed(candidates))
+        parts = self._lists(people, len(rows), k, exclude_seen, allowed)
         return owned(self._table(parts), "user", train.users, rows, parts)
 
     def recommend_for(
@@ -184,7 +186,9 @@ class Recommender(Learner):
         """The k best items for a stranger who rated ``{item: rating}``: `rank, item, score[, title]`."""
         self._fitted()
         check_length(k)
-        return self._table([self._top(self._profile(profile), None, k, exclude_seen, self._allowed(candidates))])
+        row = self._profile(profile)
+        allowed = self._allowed(candidates, (row, None), exclude_seen)
+        return self._table([self._top(row, None, k, exclude_seen, allowed)])
 
     def satisfying(self, candidates: Candidates) -> list[Id]:
         """Ids of the items that may be recommended with such `candidates`, whoever asks."""
@@ -230,15 +234,27 @@ class Recommender(Learner):
         items, scores, counts = zip(*parts, strict=True)
         return np.concatenate(items), np.concatenate(scores), np.concatenate(counts)
 
-    def _allowed(self, candidates: Candidates) -> Array | None:
-        """bool (n_items,): which items may be recommended; None for all."""
+    def _allowed(
+        self, candidates: Candidates, person: People | None = None, exclude_seen: bool = False
+    ) -> Array | None:
+        """bool (n_items,): which items may be recommended; None for all. Where no item is what was asked for, the error
+        speaks of what `person`, one profile, could be recommended."""
         if candidates is None:
             return None
         if isinstance(candidates, Constraints):
-            return satisfying(candidates, self._facts) if candidates else None
+            within = None if person is None else lambda: self._open(person, exclude_seen)
+            return satisfying(candidates, self._facts, within) if candidates else None
         allowed = np.zeros(self.train_.n_items, bool)
         allowed[self.train_.items.indices(id_list(candidates))] = True
         return allowed
+
+    def _open(self, person: People, exclude_seen: bool) -> Array:
+        """bool (n_items,): of which items the model has something to say to one person."""
+        scores = self._score(*person)[0]
+        if exclude_seen:
+            scores[person[0].indices] = np.nan
+        told: Array = np.isfinite(scores)
+        return told
 
     @cached_property
     def _facts(self) -> ItemFacts:

@@ -76,9 +76,12 @@ def serve(
         FastAPI or uvicorn are not installed.
     """
     require_installed()
-    from coterie.server.running import run
+    from coterie.server.running import address_of, listen, run
 
-    run(application(model), host, port, ready)
+    with listen(host, port) as listening:
+        app = application(model)
+        ready(address_of(listening))
+        run(app, listening)
 
 
 def require_installed() -> None:

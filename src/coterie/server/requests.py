@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -31,7 +33,7 @@ def _constraints(document: Any) -> Constraints | None:
     try:
         return None if document is None else Constraints.from_dict(document)
     except ParameterError as error:
-        raise ValueError(str(error)) from error
+        raise ValueError(str(error).removeprefix("constraints ")) from error
 
 
 #: What may be recommended, as `coterie.Constraints.from_dict` takes it; a request has the `Constraints`.
@@ -46,6 +48,16 @@ class Body(BaseModel):
     """A body, in which what is not known is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:
+        for name in given if isinstance(given, dict) else ():
+            if name not in cls.model_fields:
+                near = difflib.get_close_matches(str(name), cls.model_fields, 1)
+                meant = f"; did you mean {near[0]!r}?" if near else "."
+                raise ValueError(f"there is no field {name[:80]!r}{meant} There are {', '.join(cls.model_fields)}")
+        return given
 
 
 class Anybody(Body):
@@ -62,13 +74,19 @@ class Anybody(Body):
 
 
 class Person(Anybody):
-    """Somebody."""
+    """Somebody: a known user, or a stranger who says what they like."""
 
     @model_validator(mode="after")
     def _somebody(self) -> Self:
         if self.user is None and self.profile is None:
             raise ValueError("give a user, or the profile of a stranger")
         return self
+
+
+When = Annotated[
+    Annotated[StrictInt, Field(ge=0, lt=1 << 40)] | datetime | None,
+    Field(description="When they rate, in Unix seconds or as 2018-05-03T10:00:00Z, for a model that asks."),
+]
 
 
 class Recommend(Person):
@@ -83,27 +101,26 @@ class Predict(Person):
     """Whose ratings of which items."""
 
     items: list[Id] = Field(min_length=1, max_length=10_000)
-    at: StrictInt | StrictStr | None = Field(
-        None, description="When they rate, in Unix seconds or as 2018-05-03, for a model that asks."
-    )
+    at: When = None
 
 
 class Explain(Person):
     """Whose rating or score of which item."""
 
     item: Id
-    of: Literal["rating", "score"] | None = Field(None, description="The rating, if the model predicts any.")
+    of: Literal["rating", "score"] | None = Field(None, description="By default the rating, if the model predicts any.")
+    at: When = None
 
 
 class Similar(Body):
     """Which items to find the like of."""
 
-    items: list[Id] = Field(min_length=1, max_length=1000)
+    items: list[Id] = Field(min_length=1, max_length=100)
     k: Length = 10
 
 
 class Step(Body):
-    """A step of a conversation: less or more of a tag, or on from another item."""
+    """A step of a conversation, one of these: less or more of a tag of the genome, or on from another item."""
 
     less: StrictStr | None = None
     more: StrictStr | None = None
@@ -123,7 +140,7 @@ class Critique(Anybody):
     item: Id
     steps: list[Step] = Field([], max_length=100, description="What was said so far, in order.")
     k: Length = 10
-    satisfaction: Satisfaction = "diminishing"
+    satisfaction: Satisfaction = Field("diminishing", description="Whether a clear change does, or more is better.")
     constraints: Wanted = None
 
 
@@ -138,6 +155,8 @@ class Ask(Body):
     """What a stranger has answered so far."""
 
     answers: list[Answer] = Field([], max_length=200, description="In the order in which they were given.")
-    strategy: Strategy = "uncertainty"
+    strategy: Strategy | None = Field(
+        None, description="What is asked about; by default uncertainty, or popularity where all ratings are equal."
+    )
     k: Length = 10
     constraints: Wanted = None
