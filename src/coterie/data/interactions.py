@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from coterie.data.counting import tally
 from coterie.data.compress import Duplicates as Duplicates
 from coterie.data.compress import compress
 from coterie.data.feedback import Towards
@@ -258,7 +259,7 @@ class Interactions:
     @cached_property
     def item_counts(self) -> Array:
         """Ratings per item, int64 (n_items,)."""
-        return np.bincount(self.indices, minlength=self.n_items)
+        return tally(self.indices, self.n_items)
 
     @cached_property
     def fingerprint(self) -> str:

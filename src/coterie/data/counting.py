@@ -1,0 +1,24 @@
+"""Counting whole numbers, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_BLOCK = 1 << 17
+
+
+def tally(numbers: Array, n: int, of: Callable[[Array], Array] | None = None) -> Array:
+    """How often each of 0, ..., n - 1 occurs among whole numbers (or in what `of` makes of a block): int64 (n,).
+
+    `np.bincount` makes a copy of all as int64; that of a block stays in the cache, which is ten times as fast.
+    """
+    counts, block = np.zeros(n, np.int64), max(_BLOCK, n)
+    for start in range(0, len(numbers), block):
+        part = numbers[start : start + block]
+        counts += np.bincount(part if of is None else of(part), minlength=n)
+    return counts
