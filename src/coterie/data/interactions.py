@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from coterie.data.counting import tally
 from coterie.data.compress import Duplicates as Duplicates
 from coterie.data.compress import compress
+from coterie.data.counting import tally
 from coterie.data.feedback import Towards
 from coterie.data.vocabulary import Id, Vocabulary
 from coterie.errors import DataError, DataWarning, ParameterError

@@ -221,8 +221,9 @@ _EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
 _HEADLINE = "headline"
 _exporting = threading.Lock()
 _EXPORT = {
-    "svg.hashsalt": "coterie", "svg.fonttype": "path", "figure.autolayout": False, "figure.constrained_layout.use": False
-}  # fmt: skip
+    **{"svg.hashsalt": "coterie", "svg.fonttype": "path"},
+    **dict.fromkeys(("figure.autolayout", "figure.constrained_layout.use"), False),  # a figure without layout has none
+}
 
 
 def to_svg(figure: Figure, headline: bool = True) -> str:

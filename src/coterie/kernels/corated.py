@@ -30,7 +30,7 @@ from coterie.kernels.codes import (
 )
 from coterie.kernels.heap import push, sort_best_first, worse
 from coterie.kernels.jit import inlined, kernel
-from coterie.kernels.parallel import run_blocks
+from coterie.kernels.parallel import run_light_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,10 +47,7 @@ def row_statistics(indptr: Array, values: Array) -> Array:
     def work(start: int, stop: int) -> None:
         _describe_rows(indptr[start : stop + 1], values, statistics[start:stop])
 
-    if len(statistics) <= _ROWS:
-        work(0, len(statistics))
-    else:
-        run_blocks(work, len(statistics), _ROWS)
+    run_light_blocks(work, len(statistics), _ROWS)
     return statistics
 
 
