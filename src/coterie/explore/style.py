@@ -220,7 +220,7 @@ CELLS = "cells"
 _EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
 _HEADLINE = "headline"
 _exporting = threading.Lock()
-_EXPORT = {
+_EXPORT: dict[Any, Any] = {
     **{"svg.hashsalt": "coterie", "svg.fonttype": "path"},
     **dict.fromkeys(("figure.autolayout", "figure.constrained_layout.use"), False),  # a figure without layout has none
 }
