@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from coterie.data.counting import distinct
 from coterie.data.dataset import Dataset, LoadReport
 from coterie.data.delimited import CANONICAL
 from coterie.data.interactions import Array, Interactions
@@ -143,7 +144,7 @@ def _finite(x: Interactions, report: LoadReport) -> Check:
 
 def _scale(x: Interactions, report: LoadReport, given: tuple[float, ...] | None) -> Check:
     name = "ratings off the scale"
-    values, counts = np.unique(x.values, return_counts=True)
+    values, counts = distinct(x.values)
     scale = given or usual_scale(values, counts)
     if scale is None:
         low, high = x.scale

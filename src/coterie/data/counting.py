@@ -1,4 +1,4 @@
-"""Counting whole numbers, a block at a time."""
+"""Counting numbers, a block at a time."""
 
 from __future__ import annotations
 
@@ -22,3 +22,13 @@ def tally(numbers: Array, n: int, of: Callable[[Array], Array] | None = None) ->
         part = numbers[start : start + block]
         counts += np.bincount(part if of is None else of(part), minlength=n)
     return counts
+
+
+def distinct(values: Array) -> tuple[Array, Array]:
+    """The distinct values, in order, and how often each occurs: as `np.unique`, without its copy of all."""
+    blocks = range(0, max(len(values), 1), _BLOCK)
+    parts = [np.unique(values[start : start + _BLOCK], return_counts=True) for start in blocks]
+    found, place = np.unique(np.concatenate([part for part, _ in parts]), return_inverse=True)
+    counts = np.zeros(len(found), np.int64)
+    np.add.at(counts, place, np.concatenate([count for _, count in parts]))
+    return found, counts

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from coterie.data.catalog import Catalog
-from coterie.data.counting import tally
+from coterie.data.counting import distinct, tally
 from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.data.wording import counted
@@ -41,7 +41,7 @@ _LINE_POINTS = 400  # more ranks than this are thinned, evenly on the log scale
 def rating_histogram(x: Interactions | Dataset) -> Figure:
     """How often each rating was given, in per cent of all ratings, and the mean."""
     x = _ratings(x)
-    values, counts = np.unique(x.values, return_counts=True)
+    values, counts = distinct(x.values)
     figure = new_figure()
     axes = new_axes(figure)
     if len(values) > _DISTINCT_BARS:
@@ -176,7 +176,7 @@ def _by_day(times: Array) -> tuple[Array, Array]:
     """The days with ratings, as dates, and how many each has: there are few, and longer periods are made of them."""
     first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
     if last - first >= _MOST_DAYS:
-        days, counts = np.unique(times // _DAY, return_counts=True)
+        days, counts = distinct(times // _DAY)
     else:
         counts = tally(times, last - first + 1, lambda part: part // _DAY - first)
         days = np.flatnonzero(counts)
