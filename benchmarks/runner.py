@@ -19,6 +19,8 @@ from benchmarks.machine import Others
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+# What would make a process unlike a user's: another BLAS than the processor's, and Python compiling every module anew.
+_ODD = ("OPENBLAS_CORETYPE", "PYTHONDONTWRITEBYTECODE")
 _THREADS = ("COTERIE_THREADS", "POLARS_MAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 # Peers that add up in single precision are this far off at most.
 _TOLERANCE = 2e-4
@@ -58,7 +60,7 @@ class Bench:
     @property
     def environment(self) -> dict[str, str]:
         """For every process alike."""
-        kept = {name: value for name, value in os.environ.items() if name not in ("OPENBLAS_CORETYPE", *_THREADS)}
+        kept = {name: value for name, value in os.environ.items() if name not in (*_ODD, *_THREADS)}
         return kept | dict.fromkeys(_THREADS, str(self.threads)) | {"COTERIE_CACHE": str(self.folder / "store")}
 
     def ask(self, python: Path | str, call: str, request: dict[str, Any] | None = None) -> Any:

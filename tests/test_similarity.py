@@ -187,22 +187,23 @@ def test_there_is_no_correlation_where_one_of_the_two_is_constant(axis: Any, rea
         sides = [(side[both], side[both].mean() if reading == "notebook" else side[side > 0].mean())
                  for side in (mine, theirs) if both.any()]  # fmt: skip
         expected.append(any(np.allclose(ratings, mean) for ratings, mean in sides))
-    found = similarity.without_correlation(few, few.vocabulary(axis).ids[7].item(), reading, axis)
-    assert found.tolist() == expected
+    _, found = similarity.all_measures(few, few.vocabulary(axis).ids[[3, 7]].tolist(), reading, axis)
+    assert found.uncorrelated.tolist() == expected
     assert 0 < sum(expected) < len(expected)
 
 
 @pytest.mark.parametrize("axis", ["users", "items"])
 @pytest.mark.parametrize("reading", ["table", "notebook"])
 def test_all_measures_of_one_are_each_of_them(crowd: Interactions, axis: Any, reading: Any) -> None:
-    id = crowd.vocabulary(axis).ids[7].item()
-    found, shared = similarity.all_measures(crowd, id, reading, axis)
+    ids = crowd.vocabulary(axis).ids[[7, 2]].tolist()
+    found = similarity.all_measures(crowd, ids, reading, axis)
     rated = (crowd.to_scipy().toarray() != 0).astype(int)
     rated = rated if axis == "users" else rated.T
-    assert list(found) == list(MEASURES)
-    assert (shared == rated @ rated[7]).all()
-    for name, values in found.items():
-        assert (values == similarity.one_to_all(crowd, id, name, reading, axis)).all()
+    for id, row, one in zip(ids, (7, 2), found, strict=True):
+        assert list(one.values) == list(MEASURES)
+        assert (one.shared == rated @ rated[row]).all()
+        for name, values in one.values.items():
+            assert (values == similarity.one_to_all(crowd, id, name, reading, axis)).all()
 
 
 @pytest.mark.parametrize("axis", ["users", "items"])

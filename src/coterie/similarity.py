@@ -19,6 +19,7 @@ similarity 0 and distance 1. Jaccard and cosine read the same in both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -239,43 +240,43 @@ class AgainstAll:
         return lanes
 
 
-def all_measures(
-    x: Interactions, id: Id, reading: Reading = "table", axis: Axis = "users"
-) -> tuple[dict[str, Array], Array]:
-    """All six measures of one user (or item) with every one, from one pass over the data.
+class ByAllMeasures(NamedTuple):
+    """One user (or item) and every one.
 
-    Returns
-    -------
+    Attributes
+    ----------
     values : dict of str to float64 (n,)
         By the measure's name, as `one_to_all` gives them.
     shared : float64 (n,)
-        How many entries each shares with `id`.
+        How many entries each shares with the one.
+    uncorrelated : bool (n,)
+        With whom there is no Pearson correlation, though they share entries: one of the two rated all that both have
+        alike (in the table's reading: as their own mean), so that nothing goes up and down. Pearson is 0 there, as for
+        those who share nothing.
     """
-    rows, row = x.rows(axis), x.vocabulary(axis).index(id)
-    against = AgainstAll(x, MEASURES["cosine"], reading, axis)
-    columns, values = _row(rows, row)
-    lanes = against.sums(columns, values)
-    found = {}
-    for name, one in MEASURES.items():
-        out = np.empty(len(lanes))
-        of_row = _statistics_of(values)
-        corated.measure_rows(one.code(reading), lanes, of_row, against.statistics, against.spread, out)
-        found[name] = out
-    return found, lanes[:, 0]
+
+    values: dict[str, Array]
+    shared: Array
+    uncorrelated: Array
 
 
-def without_correlation(x: Interactions, id: Id, reading: Reading = "table", axis: Axis = "users") -> Array:
-    """With whom one user (or item) has no Pearson correlation, though they share entries: bool (n,).
-
-    There one of the two rated all that both have alike (in the table's reading: as their own mean), so that nothing
-    goes up and down; `one_to_all` gives 0 for them, as for unrelated ones.
-    """
-    rows, row = x.rows(axis), x.vocabulary(axis).index(id)
+def all_measures(
+    x: Interactions, ids: Sequence[Id], reading: Reading = "table", axis: Axis = "users"
+) -> list[ByAllMeasures]:
+    """All six measures of each of some users (or items) with every one, from one pass over the data for each."""
+    rows, spot = x.rows(axis), x.vocabulary(axis).indices(ids)
     against = AgainstAll(x, MEASURES["pearson"], reading, axis)
-    columns, values = _row(rows, row)
-    out = np.empty(len(against.statistics), bool)
-    corated.constant_rows(against.code, against.sums(columns, values), _statistics_of(values), against.statistics, out)
-    return out
+    return [_by_all_measures(against, reading, *_row(rows, row)) for row in spot.tolist()]
+
+
+def _by_all_measures(against: AgainstAll, reading: Reading, columns: Array, values: Array) -> ByAllMeasures:
+    lanes, of_row = against.sums(columns, values), _statistics_of(values)
+    found = {name: np.empty(len(lanes)) for name in MEASURES}
+    for name, one in MEASURES.items():
+        corated.measure_rows(one.code(reading), lanes, of_row, against.statistics, against.spread, found[name])
+    uncorrelated = np.empty(len(lanes), bool)
+    corated.constant_rows(against.code, lanes, of_row, against.statistics, uncorrelated)
+    return ByAllMeasures(found, lanes[:, 0], uncorrelated)
 
 
 def matrix(x: Interactions, measure: str | Measure, reading: Reading = "table", axis: Axis = "users") -> Array:

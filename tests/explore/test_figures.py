@@ -166,6 +166,13 @@ def test_ratings_before_1970_fall_into_their_own_days() -> None:
     assert heights(figure) == [1, 2, 2, 1]
 
 
+def test_times_thousands_of_years_apart_are_all_counted() -> None:
+    times = [0, 1, int(datetime(6000, 7, 1, tzinfo=UTC).timestamp())]
+    figure = ratings_over_time(make(np.zeros(3, int), np.arange(3), np.ones(3), times))
+    assert len(heights(figure)) == 6000 - 1970 + 1
+    assert [height for height in heights(figure) if height] == [2, 1]
+
+
 def test_no_times_no_picture_of_them() -> None:
     with pytest.raises(DataError, match="no timestamps"):
         ratings_over_time(make([1], [1]))
@@ -390,6 +397,14 @@ def test_the_svg_follows_the_scheme_and_needs_no_network() -> None:
     links = [value for element in root.iter() for key, value in element.attrib.items() if key.endswith("href")]
     assert all(link.startswith("#") for link in links)
     assert svg == to_svg(rating_histogram(world()))
+
+
+def test_an_export_leaves_the_layout_as_it_was() -> None:
+    figure = rating_histogram(world())
+    engine = figure.get_layout_engine()
+    first = to_svg(figure)
+    assert figure.get_layout_engine() is engine
+    assert to_svg(figure) == first
 
 
 def test_notebooks_show_a_figure_as_it_is() -> None:

@@ -51,6 +51,20 @@ def test_what_a_row_knows_alone(dense: np.ndarray) -> None:
     np.testing.assert_allclose(corated.row_statistics(indptr, values), expected, rtol=1e-13)
 
 
+def test_what_many_rows_know_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    dense = np.where(random.random((3000, 9)) < 0.3, random.random((3000, 9)), np.nan).astype(np.float32)
+    indptr, _, values = compress(dense)
+    expected = [reference.statistics(row) for row in dense]
+    found = set()
+    for threads in "12":
+        monkeypatch.setenv("COTERIE_THREADS", threads)
+        statistics = corated.row_statistics(indptr, values)
+        np.testing.assert_allclose(statistics, expected, rtol=1e-13)
+        found.add(statistics.tobytes())
+    assert len(found) == 1
+
+
 @given(rated(), st.sampled_from([0.0, 4.5]))
 def test_measures_are_their_formulas(dense: np.ndarray, spread: float) -> None:
     indptr, _, values = compress(dense)

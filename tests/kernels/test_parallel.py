@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from coterie.errors import ParameterError
-from coterie.kernels.parallel import blocks, run_blocks, thread_count
+from coterie.kernels.parallel import blocks, equal_work, run_blocks, run_light_blocks, thread_count
 
 
 def test_blocks_make_up_all_rows() -> None:
@@ -99,3 +101,23 @@ def test_a_bad_number_of_threads_is_named(monkeypatch: pytest.MonkeyPatch, setti
     monkeypatch.setenv("COTERIE_THREADS", setting)
     with pytest.raises(ParameterError, match="COTERIE_THREADS.*" + setting):
         thread_count()
+
+
+@pytest.mark.parametrize("n", [0, 1, 64, 65, 1000])
+def test_light_blocks_are_all_the_rows_once(n: int) -> None:
+    done = np.zeros(n, int)
+
+    def work(start: int, stop: int) -> None:
+        done[start:stop] += 1
+
+    run_light_blocks(work, n, 64)
+    assert (done == 1).all()
+
+
+@given(st.lists(st.integers(0, 50), max_size=40), st.integers(1, 9))
+def test_ranges_of_equal_work_are_all_rows_in_order(lengths: list[int], parts: int) -> None:
+    indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    bounds = equal_work(indptr, parts)
+    assert (bounds[0], bounds[-1], len(bounds)) == (0, len(lengths), parts + 1)
+    assert (np.diff(bounds) >= 0).all()
+    assert np.diff(indptr[bounds]).max() <= indptr[-1] / parts + max(lengths, default=0)

@@ -21,6 +21,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Source = Literal["genres", "tags", "genome"]
 SOURCES: tuple[Source, ...] = get_args(Source)
 
+_MOVIES = 256  # of the genome that are copied at once
+
 
 @dataclass(frozen=True, eq=False)
 class ItemFeatures:
@@ -50,12 +52,13 @@ class ItemFeatures:
             return np.asarray(self.matrix.any(axis=1))
         return np.asarray(np.diff(self.matrix.indptr) > 0)
 
-    def unit_rows(self) -> Any:
-        """The matrix with rows of length 1; those of unknown items stay 0."""
-        if isinstance(self.matrix, np.ndarray):
-            return self.matrix * _inverse(np.linalg.norm(self.matrix, axis=1))[:, None]
-        lengths = np.sqrt(self.matrix.multiply(self.matrix).sum(axis=1).A1)
-        unit = self.matrix.copy()
+    def unit_rows(self, rows: Array | None = None) -> Any:
+        """The matrix, or some of its rows, with rows of length 1; those of unknown items stay 0."""
+        matrix = self.matrix if rows is None else self.matrix[rows]
+        if isinstance(matrix, np.ndarray):
+            return matrix * _inverse(np.linalg.norm(matrix, axis=1))[:, None]
+        lengths = np.sqrt(matrix.multiply(matrix).sum(axis=1).A1)
+        unit = matrix.copy()
         unit.data *= np.repeat(_inverse(lengths), np.diff(unit.indptr))
         return unit
 
@@ -112,7 +115,8 @@ def taggings(catalog: Catalog, items: Vocabulary) -> pl.DataFrame:
     """How many people gave an item a tag: `item_index, tag, people`, of the items that the vocabulary has."""
     if catalog.tags is None or catalog.tags.is_empty():
         raise DataError("the catalog has no tags; use features from genres, or load data that has tags")
-    given = catalog.tags.select("user", "item", normalized(pl.col("tag")).alias("tag")).drop_nulls("tag").unique()
+    spellings = catalog.tags.select(pl.col("tag").unique()).with_columns(normalized(pl.col("tag")).alias("plain"))
+    given = catalog.tags.join(spellings, on="tag").select("user", "item", tag="plain").drop_nulls("tag").unique()
     rows = items.indices(given["item"].to_numpy(), missing="skip")
     given = given.with_columns(pl.Series("item_index", rows)).filter(pl.col("item_index") >= 0)
     return given.group_by("item_index", "tag").agg(pl.len().alias("people")).sort("item_index", "tag")
@@ -162,17 +166,17 @@ def _genome(catalog: Catalog, items: Vocabulary, min_items: int) -> ItemFeatures
         raise DataError("the catalog has no tag genome; use features from tags or genres, or load data that has one")
     rows = catalog.vocabulary.indices(items.ids, missing="skip")
     matrix = np.zeros((len(items), len(catalog.genome_tags)), np.float32)
+    known, gaps = np.zeros(len(items), bool), False
     has = np.flatnonzero(rows >= 0)
-    matrix[has] = catalog.genome[rows[has]]
-    lacking = np.isnan(matrix)
-    nothing = lacking.all(axis=1)
-    matrix[nothing] = 0
-    lacking[nothing] = False
-    if lacking.any():
-        given = np.ones(len(items), bool)
-        given[nothing | (rows < 0)] = False
-        means = np.nanmean(np.where(lacking, np.nan, matrix)[given], axis=0)
-        matrix = np.where(lacking, np.nan_to_num(means), matrix).astype(np.float32)
+    for some in np.array_split(has, len(has) // _MOVIES + 1):  # copies of few stay in the cache
+        given = catalog.genome[rows[some]]
+        lacking = np.isnan(given)
+        there = ~lacking.all(axis=1)
+        known[some[there]], matrix[some[there]] = True, given[there]
+        gaps |= bool(lacking[there].any())
+    if gaps:
+        means = np.nanmean(matrix[known], axis=0)
+        matrix = np.where(np.isnan(matrix), np.nan_to_num(means), matrix).astype(np.float32)
     return ItemFeatures(catalog.genome_tags, matrix, "genome")
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from coterie.data.counting import distinct
 from coterie.data.dataset import Dataset, LoadReport
 from coterie.data.delimited import CANONICAL
 from coterie.data.interactions import Array, Interactions
@@ -143,8 +144,7 @@ def _finite(x: Interactions, report: LoadReport) -> Check:
 
 def _scale(x: Interactions, report: LoadReport, given: tuple[float, ...] | None) -> Check:
     name = "ratings off the scale"
-    levels = pl.Series("value", np.asarray(x.values)).value_counts()
-    values, counts = levels["value"].to_numpy(), levels["count"].to_numpy()
+    values, counts = distinct(x.values)
     scale = given or usual_scale(values, counts)
     if scale is None:
         low, high = x.scale
@@ -154,7 +154,7 @@ def _scale(x: Interactions, report: LoadReport, given: tuple[float, ...] | None)
     stated = f"{scale[0]:g} to {scale[1]:g}" + (f" in steps of {scale[2]:g}" if len(scale) == 3 else "")
     detail = f"the scale {'given' if given else 'seen'} is {stated}"
     if count:
-        shown = ", ".join(f"{v:g}" for v in np.sort(values[off])[:_EXAMPLES])
+        shown = ", ".join(f"{v:g}" for v in values[off][:_EXAMPLES])
         merged = f" ({report.duplicates}s of merged rows among them)" if report.duplicates in ("mean", "sum") else ""
         detail += f"; found {shown}{merged}, such as {_pairs(x, np.isin(x.values, values[off]))}"
     return Check(name, ("error" if given else "warn") if count else "ok", count, detail)

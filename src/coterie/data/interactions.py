@@ -15,6 +15,7 @@ import polars as pl
 
 from coterie.data.compress import Duplicates as Duplicates
 from coterie.data.compress import compress
+from coterie.data.counting import tally
 from coterie.data.feedback import Towards
 from coterie.data.vocabulary import Id, Vocabulary
 from coterie.errors import DataError, DataWarning, ParameterError
@@ -258,7 +259,7 @@ class Interactions:
     @cached_property
     def item_counts(self) -> Array:
         """Ratings per item, int64 (n_items,)."""
-        return np.bincount(self.indices, minlength=self.n_items)
+        return tally(self.indices, self.n_items)
 
     @cached_property
     def fingerprint(self) -> str:

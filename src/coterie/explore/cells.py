@@ -41,7 +41,8 @@ def draw_cells(axes: Axes, levels: Array, n_levels: int, gap: float = 0.0) -> No
         if boxes:
             path = Path.make_compound_path(*(_box(*box) for box in boxes))
             look: dict[str, Any] = {"facecolor": BLUE, "alpha": opacity(level, n_levels), "linewidth": 0}
-            axes.add_patch(PathPatch(path, antialiased=False, snap=True, gid=f"{CELLS}-{level}", **look))
+            patch = PathPatch(path, antialiased=False, snap=True, gid=f"{CELLS}-{level}", **look)
+            axes.add_artist(patch)  # not add_patch, which measures every corner to find limits that are set below
     axes.set_xlim(-0.5, n_columns - 0.5)
     axes.set_ylim(n_rows - 0.5, -0.5)
 

@@ -32,6 +32,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _MOST_GENRES = 24  # more would not be legible
 _MOST_MOVIES = 8
+_MOVIES = 256  # of the genome at once: what is made of them stays in the cache
 _LONGEST = 34  # characters of a tag
 _GENRE_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5)
 _GENRE_NAMES = ("below 5", "5", "10", "20", "30", "50 or more")
@@ -182,9 +183,13 @@ def _digits(value: float) -> str:
 
 def _means(genome: Array) -> Array:
     """Mean relevance of each tag over the movies that have it; 0 where none has."""
-    there = ~np.isnan(genome)
-    sums = np.where(there, genome, 0).sum(axis=0, dtype=np.float64)
-    return np.asarray(sums / np.maximum(there.sum(axis=0), 1))
+    sums, counts = np.zeros(genome.shape[1]), np.zeros(genome.shape[1], np.int64)
+    for start in range(0, len(genome), _MOVIES):
+        part = genome[start : start + _MOVIES]
+        there = ~np.isnan(part)
+        sums += np.where(there, part, 0).sum(axis=0, dtype=np.float64)
+        counts += there.sum(axis=0)
+    return np.asarray(sums / np.maximum(counts, 1))
 
 
 def _standing_out(relevance: Array, means: Array, n: int) -> Array:

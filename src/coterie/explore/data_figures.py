@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ _LINE_POINTS = 400  # more people or items than this are thinned
 _MOST_CELLS = 200  # a side of the picture of the matrix; smaller ones could not be told apart
 _UNEVEN = 0.25  # Gini's index from which on it is uneven
 _ALIKE = 0.02  # difference of two indices that says nothing
-_BLOCK = 1 << 20  # ratings counted at once
+_BLOCK = 1 << 17  # ratings counted at once: what is made of them stays in the cache
 #: Levels of density: the share of a cell's pairs that is rated, from which on a level begins.
 DENSITIES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 _DENSITY_NAMES = ("below 0.1", "0.1", "0.3", "1", "3", "10", "30 or more")
@@ -85,12 +86,7 @@ def ratings_matrix(x: Interactions | Dataset, cells: int = 60) -> Figure:
     x = _ratings(x)
     user_cell, users_in = _ranked_cells(x.user_counts, cells)
     item_cell, items_in = _ranked_cells(x.item_counts, cells)
-    rated = np.zeros(len(users_in) * len(items_in), np.int64)
-    for start in range(0, x.nnz, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        code = user_cell[x.user_index[part]] * len(items_in) + item_cell[x.indices[part]]
-        rated += np.bincount(code, minlength=len(rated))
-    density = rated.reshape(len(users_in), len(items_in)) / np.outer(users_in, items_in)
+    density = _rated(x, user_cell, item_cell, (len(users_in), len(items_in))) / np.outer(users_in, items_in)
     levels = np.where(density > 0, np.searchsorted(DENSITIES, density, "right"), 0)
     figure = new_figure(height=5.4)
     axes = new_axes(figure, grid="")
@@ -110,6 +106,17 @@ def ratings_matrix(x: Interactions | Dataset, cells: int = 60) -> Figure:
         else f"{empty} of the cells here have no rating",
     )
     return figure
+
+
+def _rated(x: Interactions, user_cell: Array, item_cell: Array, shape: tuple[int, int]) -> Array:
+    """Ratings in each cell, int64 of the shape. Of many users at a time, as many as have about `_BLOCK` ratings."""
+    rated, first_code = np.zeros(shape[0] * shape[1], np.int64), user_cell * shape[1]
+    starts = np.searchsorted(x.indptr, np.arange(0, x.nnz, _BLOCK))
+    for start, stop in pairwise(np.unique([0, *starts.tolist(), x.n_users]).tolist()):
+        code = np.repeat(first_code[start:stop], x.user_counts[start:stop])
+        code += item_cell[x.indices[x.indptr[start] : x.indptr[stop]]]
+        rated += np.bincount(code, minlength=len(rated))
+    return rated.reshape(shape)
 
 
 def _percent(share: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -298,11 +299,10 @@ def _with_genome(dataset: Dataset, items: Sequence[Id] | None) -> list[Id]:
         raise DataError("nothing is known of a tag genome; load a dataset that has one")
     candidates = np.array(_most_rated(dataset) if items is None else list(items))
     rows = catalog.vocabulary.indices(candidates, missing="skip")
-    has = (rows >= 0) & ~np.isnan(catalog.genome[:, :1]).ravel()[rows]
-    has &= ~np.isnan(catalog.genome[rows]).all(axis=1)
-    if not has.any():
+    has = (at for at, row in enumerate(rows.tolist()) if row >= 0 and not np.isnan(catalog.genome[row]).all())
+    found: list[Id] = candidates[list(islice(has, _MOST_GENOMES))].tolist()
+    if not found:
         raise DataError("the tag genome has none of these items")
-    found: list[Id] = candidates[has][:_MOST_GENOMES].tolist()
     return found
 
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import polars as pl
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from coterie.data.catalog import Catalog
+from coterie.data.counting import distinct, tally
 from coterie.data.dataset import Dataset, as_dataset
 from coterie.data.interactions import Interactions
 from coterie.data.wording import counted
@@ -33,13 +33,15 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _DISTINCT_BARS = 21  # more distinct ratings than this are binned
 _BELOW_ONE = 0.8  # where logarithmic axes begin
+_DAY = 86400  # seconds
+_MOST_DAYS = 1 << 20  # from which on it's wasteful to have a number for each; of times in seconds, there are fewer
 _LINE_POINTS = 400  # more ranks than this are thinned, evenly on the log scale
 
 
 def rating_histogram(x: Interactions | Dataset) -> Figure:
     """How often each rating was given, in per cent of all ratings, and the mean."""
     x = _ratings(x)
-    values, counts = np.unique(x.values, return_counts=True)
+    values, counts = distinct(x.values)
     figure = new_figure()
     axes = new_axes(figure)
     if len(values) > _DISTINCT_BARS:
@@ -139,21 +141,19 @@ def ratings_over_time(x: Interactions | Dataset) -> Figure:
     x = _ratings(x)
     if x.timestamps is None:
         raise DataError("these ratings have no timestamps, so there is no picture of them over time")
-    # Days first: of many ratings there are few, and every longer period is made of them.
-    by_day = (pl.Series("day", x.timestamps) // 86400).value_counts().sort("day")
-    dates = by_day["day"].to_numpy().astype("datetime64[D]")
-    days = (int(x.timestamps.max()) - int(x.timestamps.min())) // 86400
+    days = (int(x.timestamps.max()) - int(x.timestamps.min())) // _DAY
+    dates, of_day = _by_day(x.timestamps)
     unit, word = ("Y", "year") if days > 5 * 365 else ("M", "month") if days > 100 else ("D", "day")
     periods = dates.astype(f"datetime64[{unit}]")
     first, last = periods.min().astype(int), periods.max().astype(int)
     every = np.arange(first, last + 2).astype(periods.dtype)  # one more, for the end of the last period
     counts = np.zeros(len(every) - 1, np.int64)
-    np.add.at(counts, (periods - periods.min()).astype(int), by_day["count"].to_numpy())
+    np.add.at(counts, (periods - periods.min()).astype(int), of_day)
     starts = every.astype("datetime64[s]")
     figure = new_figure()
     axes = new_axes(figure)
-    widths = np.diff(starts).astype(float) / 86400
-    positions = starts[:-1].astype(float) / 86400  # matplotlib counts days since 1970 too
+    widths = np.diff(starts).astype(float) / _DAY
+    positions = starts[:-1].astype(float) / _DAY  # matplotlib counts days since 1970 too
     axes.bar(positions, counts, width=0.86 * widths, align="edge", color=BLUE)
     axes.xaxis_date()
     locator = AutoDateLocator(minticks=2, maxticks=7)  # type: ignore[no-untyped-call]
@@ -170,6 +170,18 @@ def ratings_over_time(x: Interactions | Dataset) -> Figure:
     span = f"from {begin} to {end}" if begin != end else f"{within} {begin}"
     headline(figure, f"Ratings {span}", f"the most in one {word}: {counts.max():,} {within} {busiest}")
     return figure
+
+
+def _by_day(times: Array) -> tuple[Array, Array]:
+    """The days with ratings, as dates, and how many each has: there are few, and longer periods are made of them."""
+    first, last = int(times.min()) // _DAY, int(times.max()) // _DAY
+    if last - first >= _MOST_DAYS:
+        days, counts = distinct(times // _DAY)
+    else:
+        counts = tally(times, last - first + 1, lambda part: part // _DAY - first)
+        days = np.flatnonzero(counts)
+        counts, days = counts[days], days + first
+    return days.astype("datetime64[D]"), counts
 
 
 def _ratings(data: Interactions | Dataset) -> Interactions:

@@ -96,7 +96,7 @@ def item_map(
         raise DataError(f"a map needs 3 rated items or more of which something is known; there are {len(known)}")
     rows = known[np.argsort(-x.item_counts[known], kind="stable")][:n_items]
     method = method or ("pca" if isinstance(features.matrix, np.ndarray) else "tsne")
-    at = places(features.unit_rows()[rows], method, random_state)
+    at = places(features.unit_rows(rows), method, random_state)
     if not np.ptp(at, axis=0).any():
         raise DataError(
             f"all {len(rows):,} items are alike by {_source(by, features, name)}, so a map has one place only"

@@ -16,7 +16,7 @@ from coterie.data.wording import counted
 from coterie.errors import ParameterError
 from coterie.explore.style import INK, MUTED, SERIES, SMALL, TEXT, headline, label_axes, new_axes, new_figure, plain
 from coterie.models.tables import id_list
-from coterie.similarity import MEASURES, Measure, Reading, all_measures, without_correlation
+from coterie.similarity import MEASURES, Measure, Reading, all_measures
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -46,18 +46,15 @@ def similarity_panel(
             f"users must be one to {len(SERIES)} ids, so that lines can be told apart; got {len(chosen)}"
         )
     rows = x.users.indices(chosen)
-    measured, others, undefined = [], [], []
-    for user, row in zip(chosen, rows, strict=True):
-        found, in_common = all_measures(x, user, reading, "users")
-        shares = in_common > 0
+    measured = all_measures(x, chosen, reading, "users")
+    others = [found.shared > 0 for found in measured]
+    for shares, row in zip(others, rows, strict=True):
         shares[row] = False
-        measured.append(found)
-        others.append(shares)
-        undefined.append(without_correlation(x, user, reading)[shares])
+    undefined = [found.uncorrelated[shares] for found, shares in zip(measured, others, strict=True)]
     figure = new_figure(height=5.4, width=8.6)
     for at, (name, measure) in enumerate(MEASURES.items(), 1):
         axes = new_axes(figure, 2, 3, at)
-        values = [found[name][shared] for found, shared in zip(measured, others, strict=True)]
+        values = [found.values[name][shared] for found, shared in zip(measured, others, strict=True)]
         edges = _edges(np.concatenate(values), *_range(measure, reading, x))
         shown = [100 * np.histogram(of_user, edges)[0] / max(1, len(of_user)) for of_user in values]
         for place, ((colour, dash), share) in enumerate(zip(SERIES, shown, strict=False)):

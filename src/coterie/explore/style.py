@@ -10,7 +10,8 @@ import io
 import re
 import textwrap
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -89,15 +90,19 @@ class Picture(Figure):
 
     def draw(self, renderer: Any) -> None:
         """As any figure, with what other fonts have where the first lacks a letter."""
-        fonts = families()
-        for text in self.findobj(Text):  # here, for axes make the texts of their ticks when they are drawn
-            text.set_fontfamily(fonts)
+        _set_fonts(self)  # here, for axes make the texts of their ticks when they are drawn
         super().draw(renderer)
 
     def _repr_png_(self) -> bytes:
         stream = io.BytesIO()
         self.savefig(stream, format="png", dpi=_NOTEBOOK_DPI)
         return stream.getvalue()
+
+
+def _set_fonts(figure: Figure) -> None:
+    fonts = families()
+    for text in figure.findobj(Text):
+        text.set_fontfamily(fonts)
 
 
 def new_figure(height: float = 3.5, width: float = WIDTH) -> Figure:
@@ -215,6 +220,10 @@ CELLS = "cells"
 _EXACT = f"[id^={CELLS}]{{shape-rendering:crispEdges}}"
 _HEADLINE = "headline"
 _exporting = threading.Lock()
+_EXPORT: dict[Any, Any] = {
+    **{"svg.hashsalt": "coterie", "svg.fonttype": "path"},
+    **dict.fromkeys(("figure.autolayout", "figure.constrained_layout.use"), False),  # a figure without layout has none
+}
 
 
 def to_svg(figure: Figure, headline: bool = True) -> str:
@@ -228,11 +237,12 @@ def to_svg(figure: Figure, headline: bool = True) -> str:
     FigureCanvasSVG(figure)
     stream = io.StringIO()
     above = [text for text in figure.texts if str(text.get_gid()).startswith(_HEADLINE)]
-    with _exporting, rc_context({"svg.hashsalt": "coterie", "svg.fonttype": "path"}):
+    with _exporting, rc_context(_EXPORT):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         for text in above:
             text.set_visible(headline)
-        figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
+        with _laid_out(figure):
+            figure.savefig(stream, format="svg", metadata=nothing, transparent=True)
         for text in above:
             text.set_visible(True)
     svg = stream.getvalue() if headline else _below_headline(figure, stream.getvalue())
@@ -244,6 +254,20 @@ def to_svg(figure: Figure, headline: bool = True) -> str:
     start = svg.index("<svg")
     head = svg.index(">", start) + 1
     return svg[start:head] + style + svg[head:]
+
+
+@contextmanager
+def _laid_out(figure: Figure) -> Iterator[None]:
+    """With all in its place and no layout to come, for which `savefig` would draw the whole picture a second time."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        _set_fonts(figure)
+        engine.execute(figure)
+    figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
 
 
 def _below_headline(figure: Figure, svg: str) -> str:

@@ -30,25 +30,36 @@ from coterie.kernels.codes import (
 )
 from coterie.kernels.heap import push, sort_best_first, worse
 from coterie.kernels.jit import inlined, kernel
+from coterie.kernels.parallel import run_light_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 LANES = 8
 COUNT, SUM_X, SUM_Y, SUM_XX, SUM_YY, SUM_XY, SUM_ABS, MAX_ABS = range(LANES)
+# Rows that are described at once: what is made of their values stays in the cache.
+_ROWS = 1024
 
 
 def row_statistics(indptr: Array, values: Array) -> Array:
     """Length, norm and mean of every row: float64 (n, 3)."""
-    lengths = np.diff(indptr)
-    starts = indptr[:-1][lengths > 0]
-    statistics = np.zeros((len(lengths), 3))
-    statistics[:, 0] = lengths
-    if len(starts):
-        wide = values.astype(np.float64)
-        statistics[lengths > 0, 2] = np.add.reduceat(wide, starts) / lengths[lengths > 0]
-        np.multiply(wide, wide, out=wide)
-        statistics[lengths > 0, 1] = np.sqrt(np.add.reduceat(wide, starts))
+    statistics = np.zeros((len(indptr) - 1, 3))
+
+    def work(start: int, stop: int) -> None:
+        _describe_rows(indptr[start : stop + 1], values, statistics[start:stop])
+
+    run_light_blocks(work, len(statistics), _ROWS)
     return statistics
+
+
+def _describe_rows(indptr: Array, values: Array, statistics: Array) -> None:
+    lengths = np.diff(indptr)
+    rated = lengths > 0
+    statistics[:, 0] = lengths
+    if rated.any():
+        starts, wide = indptr[:-1][rated] - indptr[0], values[indptr[0] : indptr[-1]].astype(np.float64)
+        statistics[rated, 2] = np.add.reduceat(wide, starts) / lengths[rated]
+        np.multiply(wide, wide, out=wide)
+        statistics[rated, 1] = np.sqrt(np.add.reduceat(wide, starts))
 
 
 @inlined

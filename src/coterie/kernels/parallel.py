@@ -10,10 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any, TypeVar
 
+import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from coterie.errors import ParameterError
 
+Array = np.ndarray[Any, np.dtype[Any]]
 T = TypeVar("T")
 
 
@@ -30,6 +32,13 @@ def thread_count() -> int:
 def blocks(n: int, size: int) -> Iterator[tuple[int, int]]:
     """The ranges [start, stop) of at most `size` rows that make up n rows."""
     return ((start, min(start + size, n)) for start in range(0, n, size))
+
+
+def equal_work(indptr: Array, parts: int) -> Array:
+    """Bounds, int64 (parts + 1,), of ranges of compressed rows with about as many entries each."""
+    bounds = np.searchsorted(indptr, np.linspace(0, indptr[-1], parts + 1))
+    bounds[[0, -1]] = 0, len(indptr) - 1
+    return np.asarray(bounds)
 
 
 @cache
@@ -89,3 +98,11 @@ def run_blocks(work: Callable[[int, int], T], n: int, size: int, threads: int | 
             return [work(*r) for r in ranges]
         with ThreadPoolExecutor(workers, thread_name_prefix="coterie") as pool:
             return list(pool.map(lambda r: work(*r), ranges))
+
+
+def run_light_blocks(work: Callable[[int, int], None], n: int, size: int) -> None:
+    """The same for work without BLAS that gives nothing back; of one block only, nothing is set up."""
+    if n <= size:
+        work(0, n)
+    else:
+        run_blocks(work, n, size)

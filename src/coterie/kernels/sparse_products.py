@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from coterie.kernels.jit import kernel
-from coterie.kernels.parallel import run_blocks
+from coterie.kernels.parallel import equal_work, run_blocks
 from coterie.kernels.tiles import NARROW, add_row, fetch_row
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -115,9 +115,7 @@ class GramProduct:
 
     def __init__(self, matrix: Sparse) -> None:
         self.matrix = matrix
-        shares = np.linspace(0, matrix.indptr[-1], _PARTS + 1)  # of equal work
-        self._bounds = np.searchsorted(matrix.indptr, shares)
-        self._bounds[[0, -1]] = 0, matrix.n_rows
+        self._bounds = equal_work(matrix.indptr, _PARTS)
         self._pairs = [aligned(matrix.n_columns, 2 * NARROW) for _ in range(_PARTS)]
 
     def __call__(self, block: Array) -> Array:

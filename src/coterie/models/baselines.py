@@ -9,15 +9,17 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
+from coterie.kernels.parallel import run_light_blocks
 from coterie.models.base import Recommender
 from coterie.models.parameters import Range, hyper_parameters
-from coterie.models.profiles import entry_rows
 from coterie.models.tables import no_contributions
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
+#: Profiles at once where there are many: what is made of their ratings stays in the cache.
+ROWS = 1024
 
 
 @hyper_parameters
@@ -113,28 +115,26 @@ class BiasBaseline(Recommender):
     n_iterations: Annotated[int, Range(1, 1000, help="sweeps over items and users", search=(3, 30))] = 10
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        import scipy.sparse as sp
+        from coterie.kernels.biases import fit_biases
 
         self.mean_ = train.mean
-        residuals = train.values.astype(np.float64) - self.mean_
-        of_users = np.bincount(train.user_index, residuals, train.n_users)
-        of_items = np.bincount(train.indices, residuals, train.n_items)
-        residuals.fill(1)  # what is left to do needs to know who rated what, and no longer how
-        rated = sp.csr_matrix((residuals, train.indices, train.indptr), shape=train.shape, copy=False)
-        user_biases = np.zeros(train.n_users)
-        item_biases = np.zeros(train.n_items)
-        for _ in range(self.n_iterations):
-            sums = of_items - rated.T @ user_biases
-            item_biases = sums / np.maximum(train.item_counts + self.item_regularization, 1e-12)
-            sums = of_users - rated @ item_biases
-            user_biases = sums / np.maximum(train.user_counts + self.user_regularization, 1e-12)
-        self.item_biases_ = item_biases.astype(np.float32)
+        biases = fit_biases(
+            train.indptr, train.indices, train.values, train.item_counts, self.mean_,
+            float(self.user_regularization), float(self.item_regularization), self.n_iterations,
+        )  # fmt: skip
+        self.item_biases_ = biases.astype(np.float32)
 
     def user_biases(self, profiles: sp.csr_matrix) -> Array:
         """The bias of each profile, float32 (n,)."""
         counts = np.diff(profiles.indptr)
-        residuals = profiles.data.astype(np.float64) - self.mean_ - self.item_biases_[profiles.indices]
-        sums = np.bincount(entry_rows(profiles), residuals, len(counts))
+        sums = np.zeros(len(counts))
+
+        def work(start: int, stop: int) -> None:
+            part, n = slice(profiles.indptr[start], profiles.indptr[stop]), stop - start
+            residuals = profiles.data[part].astype(np.float64) - self.mean_ - self.item_biases_[profiles.indices[part]]
+            sums[start:stop] = np.bincount(np.repeat(np.arange(n), counts[start:stop]), residuals, n)
+
+        run_light_blocks(work, len(counts), ROWS)
         return (sums / np.maximum(counts + self.user_regularization, 1e-12)).astype(np.float32)
 
     def _score(self, profiles: sp.csr_matrix, users: Array | None) -> Array:

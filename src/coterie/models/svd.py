@@ -12,7 +12,8 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
-from coterie.models.baselines import BiasBaseline
+from coterie.kernels.parallel import blocks, run_light_blocks
+from coterie.models.baselines import ROWS, BiasBaseline
 from coterie.models.factors import FactorModel, grown
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     import scipy.sparse as sp
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+_BLOCK = 1 << 17  # ratings squared at once, in the cache
 
 
 @hyper_parameters
@@ -99,7 +102,7 @@ class SVD(FactorModel):
             )  # fmt: skip
         self.item_factors_ = np.where(self.rated_[:, None], made.right, np.float32(0))  # there, all else is rounding
         self.singular_values_ = made.values
-        total = float(np.square(matrix.data, dtype=np.float64).sum())
+        total = _sum_of_squares(matrix.data)
         self.explained_share_ = made.values**2 / total if total else np.zeros(self.n_factors)
         self.user_factors_ = self._projected(matrix)
         if offsets is not None:
@@ -114,7 +117,14 @@ class SVD(FactorModel):
         baseline = BiasBaseline()
         baseline.mean_, baseline.item_biases_ = self.mean_, self.item_biases_
         offsets = np.float32(self.mean_) + baseline.user_biases(profiles)
-        residuals = profiles.data - np.repeat(offsets, np.diff(profiles.indptr)) - self.item_biases_[profiles.indices]
+        residuals, counts = np.empty(profiles.nnz, np.float32), np.diff(profiles.indptr)
+
+        def work(start: int, stop: int) -> None:
+            part = slice(profiles.indptr[start], profiles.indptr[stop])
+            expected = np.repeat(offsets[start:stop], counts[start:stop])
+            residuals[part] = profiles.data[part] - expected - self.item_biases_[profiles.indices[part]]
+
+        run_light_blocks(work, len(counts), ROWS)
         return sp.csr_matrix((residuals, profiles.indices, profiles.indptr), shape=profiles.shape), offsets
 
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
@@ -150,6 +160,11 @@ class SVD(FactorModel):
     def _grow_items(self, n: int) -> None:
         super()._grow_items(n)
         self.rated_ = grown(self.rated_, n)  # by nobody whose ratings were learnt from
+
+
+def _sum_of_squares(values: Array) -> float:
+    parts = (values[start:stop] for start, stop in blocks(len(values), _BLOCK))
+    return sum(float(np.square(part, dtype=np.float64).sum()) for part in parts)
 
 
 @hyper_parameters
