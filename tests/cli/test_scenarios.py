@@ -21,6 +21,9 @@ def test_a_group_of_users_and_a_stranger(run: Run, movies: Path) -> None:
     found = ct.recommend_to_group(ct.SVD().fit(ds.interactions, ds.catalog), members, 3)
     assert [row["item"] for row in answer.document["recommendations"]] == found.items["item"].to_list()
     assert {row["strategy"] for row in answer.document["strategies"]} >= {"fair", "least_misery"}
+    wanted = run(*command, "--years", "1995", "--json").document
+    assert wanted["constraints"] == {"years": [1995, 1995]}
+    assert all("(1995)" in row["title"] for row in wanted["recommendations"])
     text = run(*command, "--strategy", "least_misery").out
     assert "least misery" in text
     assert "stranger 1" in text
@@ -49,6 +52,9 @@ def test_cohorts(run: Run, movies: Path) -> None:
     assert answer.status == 0, answer.err
     assert sum(row["users"] for row in answer.document["cohorts"]) == 30
     assert len(answer.document["recommendations"]) == 2
+    wanted = run("cohorts", movies, "-n", "2", "--cohort", "1", "--years", "1995", "--json").document
+    assert wanted["recommendations"] and all("(1995)" in row["title"] for row in wanted["recommendations"])
+    assert run("cohorts", movies, "-n", "2", "--years", "1995").status == 2
     text = run("cohorts", movies, "-n", "2", "--cohort", "2", "--by", "genres").out
     assert "What cohort 2 likes" in text
     assert run("cohorts", movies, "--cohort", "1", "--of", "1").status == 2

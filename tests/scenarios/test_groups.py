@@ -118,6 +118,11 @@ def test_candidates_and_a_member_called_item(scores_model: ct.Recommender) -> No
     found = recommend_to_group(scores_model, {"item": {100: 5.0}, "q": {118: 5.0}}, 5, candidates=[104, 120])
     assert sorted(found.items["item"]) == [104, 120]
     assert "item (member)" in found.items.columns
+    wanted = ct.Constraints(among=[104, 120])
+    alike = recommend_to_group(scores_model, {"item": {100: 5.0}, "q": {118: 5.0}}, 5, candidates=wanted)
+    assert alike.items.equals(found.items)
+    with pytest.raises(ct.errors.NothingFitsError):
+        recommend_to_group(scores_model, [{100: 5.0}], candidates=ct.Constraints(min_ratings=10**9))
     nothing = recommend_to_group(scores_model, [{100: 5.0}], 5, candidates=[100])
     assert not len(nothing.items)
     assert "Nothing is left" in nothing.summary

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from coterie.cli.constraining import ConstraintOptions
 from coterie.cli.models import K, Rated, _label, _name, _title_early, _whom
-from coterie.cli.options import DataArgument, DataOptions, ModelOptions
+from coterie.cli.options import DataOptions, ModelOptions, WholeDataArgument, WholeDataOptions
 from coterie.cli.output import Output, UsageError, cell, frame_table, heading
 from coterie.data.wording import counted
 
@@ -22,7 +23,7 @@ _Strategy = Literal["average", "least_misery", "most_pleasure", "fair"]
 
 def group(
     model: ModelOptions,
-    data: DataOptions,
+    data: WholeDataOptions,
     out: Output,
     users: Annotated[list[str] | None, typer.Argument(metavar="[USER]...", help="Ids of known users.")] = None,
     stranger: Annotated[
@@ -42,6 +43,7 @@ def group(
         Literal["rating", "score"] | None,
         typer.Option(help="Opinions by predicted rating or by score; by default ratings where lists are by rating."),
     ] = None,
+    wanted: ConstraintOptions = ConstraintOptions(),
 ) -> None:
     """One list for several people, with what each of them would think of it.
 
@@ -63,11 +65,13 @@ def group(
         members[f"user {user}"] = user
     for place, text in enumerate(stranger or [], 1):
         members[f"stranger {place}"] = parse_profile([part for part in text.split(";") if part.strip()], fitted)
-    found = recommend_to_group(fitted, members, k, strategy, seen, of)
-    compared = compare_strategies(fitted, members, k, seen, of)
+    among = wanted.constraints()
+    found = recommend_to_group(fitted, members, k, strategy, seen, of, among)
+    compared = compare_strategies(fitted, members, k, seen, of, among)
     document = {
         **fitted.about, "members": members, "strategy": strategy, "of": found.of, "recommendations": found.items,
         "opinions": found.opinions, "satisfaction": found.members, "strategies": compared, "summary": found.summary,
+        **({} if among is None else {"constraints": among.to_dict()}),
     }  # fmt: skip
     what = "predicted ratings" if found.of == "rating" else "utilities, from 0 (their lowest score) to 1 (their best)"
     pictures: list[Any] = [heading(f"For {_listed(list(members))}, {_words(strategy)}, by {_label(fitted)}")]
@@ -160,7 +164,7 @@ def bundle(
 
 def cohorts(
     model: ModelOptions,
-    data: DataArgument,
+    data: WholeDataArgument,
     out: Output,
     n_cohorts: Annotated[int, typer.Option("-n", "--cohorts", min=2, metavar="N", help="How many.")] = 6,
     cohort: Annotated[
@@ -174,6 +178,7 @@ def cohorts(
     ] = "items",
     k: K = 10,
     seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of the first centres.")] = 0,
+    wanted: ConstraintOptions = ConstraintOptions(),
 ) -> None:
     """Users clustered by taste: how many, what each cohort likes more than all others do, recommendations for one.
 
@@ -186,6 +191,9 @@ def cohorts(
 
     if cohort is not None and member is not None:
         raise UsageError("one cohort: give --cohort or --of, not both")
+    among = wanted.constraints()
+    if among is not None and cohort is None and member is None:
+        raise UsageError("what may be recommended, and to which cohort? Give --cohort or --of")
     fitted = obtain_model(model, data)
     found = find_cohorts(fitted, n_cohorts, random_state=seed)
     table = found.table(3)
@@ -199,8 +207,9 @@ def cohorts(
         if not cohort:
             raise UsageError(f"user {member} is in no cohort: nothing is known of their taste")
     if cohort is not None:
-        liked, list_ = found.over_liked(cohort, k, of), found.recommend(cohort, k)
+        liked, list_ = found.over_liked(cohort, k, of), found.recommend(cohort, k, candidates=among)
         document |= {"cohort": cohort, "over_liked": liked, "recommendations": list_}
+        document |= {} if among is None else {"constraints": among.to_dict()}
         pictures += [
             heading(f"What cohort {cohort} likes more than the others do"), frame_table(liked, 3),
             heading(f"For cohort {cohort}, by {_label(fitted)}: the best by the mean score of who has not rated it"),

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import polars as pl
 
-from coterie.data.vocabulary import Id
 from coterie.errors import DataError, ParameterError
-from coterie.models.base import Recommender
-from coterie.models.tables import check_length, id_list, id_series
+from coterie.models.base import Candidates, Recommender
+from coterie.models.tables import check_length, id_series
 from coterie.scenarios.people import (
     Person,
     names_of,
@@ -83,7 +82,7 @@ def recommend_to_group(
     strategy: Strategy = "fair",
     exclude_seen: Seen = "anybody",
     of: Literal["rating", "score"] | None = None,
-    candidates: Iterable[Id] | Id | None = None,
+    candidates: Candidates = None,
 ) -> GroupRecommendation:
     r"""The k items that suit several people best.
 
@@ -121,8 +120,8 @@ def recommend_to_group(
         highest as 1, which can be compared between people. ``"score"``: scores, with the member's lowest of what
         they have not rated as 0 and the highest as 1; an item of which the model says nothing counts 0. None: ratings
         where the model's scores are its predicted ratings, else scores.
-    candidates : item ids, or one, or None
-        Only these items may be recommended.
+    candidates : item ids, or one, or Constraints, or None
+        Only these items, or items that satisfy the constraints, may be recommended.
 
     Returns
     -------
@@ -132,6 +131,8 @@ def recommend_to_group(
     ------
     UnknownIdError
         A member or a candidate is not known.
+    NothingFitsError
+        No item satisfies the constraints.
     CapabilityError
         ``of="rating"`` with a model that predicts none.
 
@@ -156,12 +157,13 @@ def compare_strategies(
     k: int = 10,
     exclude_seen: Seen = "anybody",
     of: Literal["rating", "score"] | None = None,
+    candidates: Candidates = None,
 ) -> pl.DataFrame:
     """What each strategy means for a group: `strategy`; mean utility over the list of the average member (`mean`), of
     the worst off (`worst_off`) and the best off (`best_off`); the `lowest` utility that anybody has of any item."""
     model._fitted()
     check_length(k)
-    group = _gathered(model, members, exclude_seen, of, None)
+    group = _gathered(model, members, exclude_seen, of, candidates)
     rows = []
     for strategy in STRATEGIES:
         chosen, _ = choose(np.where(group.allowed, group.utilities, np.nan), k, strategy)
@@ -219,7 +221,7 @@ def _gathered(
     members: Mapping[str, Person] | Sequence[Person],
     exclude_seen: Seen,
     of: Literal["rating", "score"] | None,
-    candidates: Iterable[Id] | Id | None,
+    candidates: Candidates,
 ) -> _Group:
     _check(exclude_seen, get_args(Seen), "exclude_seen")
     if of is not None:
@@ -240,9 +242,8 @@ def _gathered(
     utilities = _by_rating(model, profiles, rows) if by_rating else standardized(scores, given)
     left_out = {"anybody": given.any(axis=0), "everybody": given.all(axis=0), "nobody": np.zeros(given.shape[1], bool)}
     allowed: Array = anybody & ~np.asarray(left_out[exclude_seen])
-    if candidates is not None:
-        wanted = np.zeros(len(allowed), bool)
-        wanted[model.train_.items.indices(id_list(candidates))] = True
+    wanted = model._allowed(candidates)
+    if wanted is not None:
         allowed &= wanted
     unknown = [name for name, is_silent in zip(names, silent, strict=True) if is_silent]
     return _Group(names, utilities, given, allowed, profiles, rows, "rating" if by_rating else "score", unknown)
