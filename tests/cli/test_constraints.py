@@ -36,7 +36,7 @@ def genomed(movies: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_condition_is_an_option(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "120")
-    for command in ("recommend", "critique"):
+    for command in ("recommend", "critique", "ask", "group", "cohorts"):
         text = run(command, "--help").out
         assert "What may be recommended" in text
         for condition in conditions().values():
@@ -64,8 +64,12 @@ def test_conditions_are_those_of_the_library(run: Run, genomed: Path) -> None:
 
 
 def test_what_cannot_be_is_said_with_what_to_relax(run: Run, genomed: Path) -> None:
-    answer = run("recommend", "1", "--model", "popularity", "--data", genomed, "--years", "1954", "--tag", "dark>=0.9")
+    command = ("recommend", "1", "-m", "popularity", "-d", genomed, "--years", "1954", "--tag", "dark>=0.9")
+    answer = run(*command)
     assert answer.status == 1
+    error = run(*command, "--json").document["error"]
+    assert error["kind"] == "NothingFitsError"
+    assert error["relaxations"][0]["leave_out"]
     assert answer.err.count("\n") == 1
     for words in ("year 1954", "dark at least 0.9", "1 item (Sabrina (1954))", "'relevance of dark at least 0.25'"):
         assert words in answer.err

@@ -31,7 +31,7 @@ from coterie.cli import (
 )
 from coterie.cli.options import as_options, flags, model_named_in, spelled_out, takes_model
 from coterie.cli.output import INTERRUPTED, complain
-from coterie.errors import CoterieError, DataWarning, PrecisionWarning
+from coterie.errors import CoterieError, DataWarning, NothingFitsError, PrecisionWarning
 from coterie.models.registry import MODELS
 
 _COMMANDS: dict[str, list[Callable[..., Any]]] = {
@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in given:
             raise
         message = _message(error, given)
+        if isinstance(error, NothingFitsError) and "--json" in given:
+            _show_relaxations(error)
         if message:  # without one, the help was shown instead
             complain("error", message)
         return error.exit_code if isinstance(error, typer.TyperException) else _FAILED
@@ -138,6 +140,14 @@ def _message(error: Exception, arguments: Sequence[str]) -> str:
             message += f"; which there are depends on the model: {', '.join(MODELS)}"
     context = getattr(error, "ctx", None)
     return message if context is None or not message else f"{message} (see `{context.command_path} --help`)"
+
+
+def _show_relaxations(error: NothingFitsError) -> None:
+    """What to give up and what that would give, for machines; people read it in the message."""
+    from coterie.data.plain import to_json
+
+    relaxations = [relaxation.to_dict() for relaxation in error.relaxations]
+    sys.stdout.write(to_json({"error": {"kind": type(error).__name__, "relaxations": relaxations}}) + "\n")
 
 
 def options_of(arguments: Sequence[str]) -> set[str]:
