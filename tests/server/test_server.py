@@ -86,7 +86,20 @@ def test_an_empty_list_says_why(post: Any) -> None:
     assert reply["constraints"] == {"among": [10, 20]}
     reply = post("/recommend", {"profile": {}}).document
     assert "no evidence" in reply["note"]
+    assert "POST /ask" in reply["note"]
     documents.Recommendations.model_validate(reply)
+    reply = post("/recommend", {"profile": {}, "constraints": {"min_ratings": 50}})
+    assert reply.error["relaxations"] == []
+    assert "nothing else could be recommended" in reply.error["message"]
+    reply = post("/critique", {"item": 10, "profile": {"30": 4.0}, "constraints": {"genres": ["Sci-Fi"]}}).document
+    assert reply["recommendations"] == []
+    assert "no evidence" in reply["note"]
+    documents.Critiqued.model_validate(reply)
+    answers = [{"item": 30, "rating": 4.0}]
+    reply = post("/ask", {"answers": answers, "constraints": {"genres": ["Sci-Fi"]}}).document
+    assert reply["recommendations"] == []
+    assert "no evidence" in reply["note"]
+    documents.Asked.model_validate(reply)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +152,29 @@ def test_what_a_relaxation_promises_is_what_the_person_gets(post: Any) -> None:
                     found = post("/recommend", {**who, "constraints": relaxation["constraints"]}).document
                     assert len(found["recommendations"]) == relaxation["n_items"]
     assert tried > 20
+
+
+def test_what_a_relaxation_of_a_critique_promises_is_what_the_person_gets(post: Any) -> None:
+    tried = 0
+    for start in (10, 20, 30, 40, 70):
+        for who in ({}, {"user": 1}, {"user": 3}, {"profile": {"10": 4.0}}, {"profile": {"30": 2.0}}):
+            for said in ({"tags": {"dark": 1.0}}, {"genres": ["Horror"], "years": [2005, 2010]}):
+                body = {"item": start, **who, "steps": [{"more": "funny"}], "constraints": said}
+                reply = post("/critique", body)
+                for relaxation in reply.error["relaxations"] if reply.status == 409 else ():
+                    part = {name: relaxation[name] for name in ("constraints", "steps") if name in relaxation}
+                    found = post("/critique", body | part).document["recommendations"]
+                    assert len(found) == relaxation["n_items"] > 0
+                    tried += 1
+    assert tried > 10
+
+
+def test_rules_count_in_what_a_relaxation_promises() -> None:
+    app = application(ct.Reranked(ct.Popularity(), never=["Drama"]).fit(ratings(), catalog()))
+    body = {"user": 4, "constraints": {"min_ratings": 9}}
+    [relaxation] = request(app, "POST", "/recommend", body).error["relaxations"]
+    found = request(app, "POST", "/recommend", {"user": 4}).document["recommendations"]
+    assert relaxation["n_items"] == len(found) > 0
 
 
 def test_ratings_reasons_and_neighbors(post: Any, model: ct.Recommender) -> None:
@@ -241,7 +277,11 @@ def test_items_by_title(app: Any) -> None:
         ("/recommend", {"user": 9}, 404, "unknown user 9"),
         ("/recommend", {"user": "x"}, 404, "'x'"),
         ("/recommend", {"profile": {"11": 4}}, 404, "unknown item 11"),
-        ("/recommend", {"profile": {"10": 9}}, 422, "from 1 to 5; item 10 has 9"),
+        ("/recommend", {"profile": {"10": 9}}, 422, "profile.10 must be from 1 to 5, not 9"),
+        ("/recommend", {"profile": {"10": 4, " 10": 4}}, 422, "twice"),
+        ("/recommend", {"user": 1, "k": "\ud800"}, 422, "k must be a whole number"),
+        ("/recommend", {"user": "y" * 5000}, 404, "yyy..."),
+        ("/recommend", b"[" * 5000, 400, "nested too deeply"),
         ("/recommend", {"profile": {"10": True}}, 422, "profile.10"),
         ("/recommend", {"profile": {"010": 4}}, 404, "'010' is not one"),
         ("/recommend", {"user": "1_0"}, 404, "'1_0' is not one"),
@@ -256,9 +296,14 @@ def test_items_by_title(app: Any) -> None:
         ("/recommend", {"user": 1, "k": "3"}, 422, 'k must be a whole number, not "3"'),
         ("/recommend", {"user": 1, "n": 3}, 422, "no field 'n'"),
         ("/recommend", {"user": 1, "constraint": {}}, 422, "did you mean 'constraints'?"),
-        ("/recommend", {"user": 1, "constraints": {"genre": ["Drama"]}}, 422, "did you mean 'genres'?"),
+        (
+            "/recommend",
+            {"user": 1, "constraints": {"genre": ["Drama"]}},
+            422,
+            "constraints have no field 'genre'; did you",
+        ),
         ("/recommend", {"user": 1, "constraints": {"years": [2000, 1990]}}, 422, "years"),
-        ("/recommend", {"user": 1, "constraints": ["Drama"]}, 422, "constraints"),
+        ("/recommend", {"user": 1, "constraints": ["Drama"]}, 422, "constraints are an object"),
         ("/recommend", {"user": 1, "constraints": {"genres": ["Dramma"]}}, 404, "Dramma"),
         ("/recommend", [1], 422, "must be a JSON object"),
         ("/recommend", b'{"user": 1,}', 422, "the body is not JSON: "),
@@ -266,7 +311,10 @@ def test_items_by_title(app: Any) -> None:
         ("/recommend", b'{"profile": {"10": NaN}}', 422, "profile.10"),
         ("/predict", {"user": 1, "items": []}, 422, "items"),
         ("/predict", {"user": 1, "items": [10], "at": "2018-01-01"}, 422, "does not depend on when"),
-        ("/predict", {"user": 1, "items": [10], "at": "2018-13-01"}, 422, "at must be Unix seconds or a time such as"),
+        *(
+            ("/predict", {"user": 1, "items": [10], "at": at}, 422, "at must be Unix seconds or a time such as")
+            for at in ("2018-13-01", -1, 1 << 40, 2.5, "12345", "-5", True, [1])
+        ),
         ("/explain", {"user": 1, "item": 98}, 404, "unknown item 98"),
         ("/explain", {"user": 1, "item": 10, "of": "taste"}, 422, "of must be one of"),
         ("/similar", {"items": [10] * 101}, 422, "items must have at most 100 entries"),
@@ -275,7 +323,7 @@ def test_items_by_title(app: Any) -> None:
         ("/critique", {"item": 10, "steps": [{"less": "drak"}]}, 404, "dark"),
         ("/critique", {"item": 10, "user": 1, "profile": {"10": 4}}, 422, "not both"),
         ("/ask", {"answers": [{"item": 10}]}, 422, "answers.0.rating is missing"),
-        ("/ask", {"answers": [{"item": 10, "rating": 7}]}, 422, "from 1 to 5"),
+        ("/ask", {"answers": [{"item": 10, "rating": 7}]}, 422, "answers.0.rating must be from 1 to 5, or null where"),
         ("/ask", {"answers": [{"item": 10, "rating": 4}] * 2}, 422, "answered already"),
         ("/ask", {"strategy": "guess"}, 422, "strategy"),
         ("/nothing", {}, 404, "GET / lists"),

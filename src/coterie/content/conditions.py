@@ -12,9 +12,6 @@ from typing import Any
 
 from coterie.errors import ParameterError
 
-# More people than there are; NumPy compares no larger numbers with counts.
-_EVERYBODY = 1 << 40
-
 
 @dataclass(frozen=True)
 class Condition(ABC):
@@ -112,7 +109,8 @@ class Years(Condition):
         ends = () if wrong else tuple(pair)
         if len(ends) != 2 or not all(end is None or _is_whole(end) for end in ends):
             raise ParameterError(
-                f"{name} must be a year, or a first and a last one such as [1990, 1999], None for no end; not {value!r}"
+                f"{name} must be a year, or a first and a last one such as [1990, 1999], "
+                f"or null (None) for no end; not {value!r}"
             )
         first, last = (None if end is None else int(end) for end in ends)
         if first is None and last is None:
@@ -198,7 +196,7 @@ class Levels(Condition):
                     raise ParameterError(f"{name} of {tag!r} must be a number of people from 1, not {level!r}")
             elif not _is_number(level) or not 0 <= level <= 1:
                 raise ParameterError(f"{name} of {tag!r} must be a relevance between 0 and 1, not {level!r}")
-            levels[tag.strip()] = min(int(level), _EVERYBODY) if self.people else float(level)
+            levels[tag.strip()] = int(level) if self.people else float(level)
         return levels
 
     def parsed(self, texts: Sequence[str]) -> dict[str, float | str]:

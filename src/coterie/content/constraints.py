@@ -107,7 +107,7 @@ class Constraints:
         for name in document:
             if name not in known:
                 near = difflib.get_close_matches(str(name), known, 1)
-                meant = f"; did you mean {near[0]!r}?" if near else ""
+                meant = f"; did you mean {near[0]!r}?" if near else "."
                 raise ParameterError(f"constraints have no field {name!r}{meant} There are {', '.join(known)}")
         return cls(**document)
 

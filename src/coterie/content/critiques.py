@@ -291,9 +291,11 @@ class Critique:
 
     @property
     def _usable(self) -> Array:
-        """bool (n_items,): neither seen nor a start of the conversation."""
-        seen, items = self._setting.seen, self._setting.space.items
+        """bool (n_items,): neither seen nor a start of the conversation, and something the model can speak of."""
+        seen, preference, items = self._setting.seen, self._setting.preference, self._setting.space.items
         usable = np.ones(len(items), bool) if seen is None else ~seen
+        if preference is not None:
+            usable &= np.isfinite(preference)
         now: Critique | None = self
         while now is not None:
             usable[items.index(now.start)] = False

@@ -20,6 +20,8 @@ Looser = tuple[str, Constraints | None]
 
 # Titles and relaxations that an error shows.
 _TITLES, _SHOWN = 3, 3
+# More people than there are; NumPy compares no larger numbers with counts.
+_EVERYBODY = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +97,7 @@ class Relaxation:
 
 def satisfying(constraints: Constraints, facts: ItemFacts, within: Callable[[], Array] | None = None) -> Array:
     """bool (n_items,): which items satisfy the constraints. Where none does, `within` gives of which items, bool
-    (n_items,), an error may speak; where there are none of these, it speaks of all.
+    (n_items,), an error may speak.
 
     Raises
     ------
@@ -111,7 +113,10 @@ def satisfying(constraints: Constraints, facts: ItemFacts, within: Callable[[], 
     if holds.any():
         return holds
     usable = None if within is None else within()
-    return all_hold(parts, facts, constraints, within=usable if usable is not None and usable.any() else None)
+    if usable is not None and not usable.any():
+        asked = "; ".join(part.words for part in parts)
+        raise NothingFitsError(f"no item satisfies all of: {asked}; and nothing else could be recommended here either")
+    return all_hold(parts, facts, constraints, within=usable)
 
 
 def all_hold(
@@ -270,5 +275,7 @@ def _tag(constraints: Constraints, field: str, tag: str, facts: ItemFacts) -> Pa
         wider: dict[str, Any] = {field: {**levels, tag: level}}
         return (words(level), replace(constraints, **wider)) if level else None
 
-    level = np.asarray(levels[tag], values.dtype)  # as the relevance is stored: 0.7 is not more than 0.7
+    level = np.asarray(
+        min(levels[tag], _EVERYBODY), values.dtype
+    )  # as the relevance is stored: 0.7 is not more than 0.7
     return Part(words(levels[tag]), values <= level if at_most else values >= level, (field, tag), loosened)

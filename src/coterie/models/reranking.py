@@ -272,6 +272,10 @@ class Reranked(Recommender):
         pools = self._pools(profiles, users, k, k, exclude_seen, allowed)
         return fill_lists(pools, self._steps(k), self._mixes(profiles))
 
+    def _open(self, person: People, exclude_seen: bool) -> Array:
+        found = super()._open(person, exclude_seen)
+        return found if self.barred_ is None else found & ~self.barred_
+
     def _lists(self, people: Iterable[People], n: int, k: int, exclude_seen: bool, allowed: Array | None) -> list[Top]:
         if self.max_exposure is None or not n:
             return super()._lists(people, n, k, exclude_seen, allowed)

@@ -81,7 +81,7 @@ class TasteSpace:
         if not train.nnz or train.scale[0] == train.scale[1]:
             raise DataError(
                 f"all {train.nnz:,} ratings are equal, so that an answer says nothing about taste; "
-                "ask with strategy='popularity'"
+                "ask with the strategy 'popularity'"
             )
         fitted = ALS(n_factors=_N_FACTORS, random_state=random_state).fit(train)
         ones = np.ones((train.n_items, 1))

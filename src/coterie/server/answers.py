@@ -84,6 +84,8 @@ class Answers:
         if not len(found):
             seen = self._rated(who) if asked.exclude_seen else ()
             document["note"] = why_nothing(self.model, wanted, seen, '"exclude_seen": false')
+            if not who:
+                document["note"] += " POST /ask has questions for somebody of whom nothing is known."
         return document
 
     def predict(self, asked: requests.Predict) -> Document:
@@ -132,21 +134,29 @@ class Answers:
             ) from error
         said = [f"{direction} {tag}" for tag, direction in now.critiques]
         answer = {"recommendations": found, "offered": now.offered(), **_said(wanted)}
+        if not len(found):
+            answer["note"] = "What fits was rated already, or the model has no evidence for it."
         return {**self._named(now.start), "critiques": said, **answer}
 
     def ask(self, asked: requests.Ask) -> Document:
         """What to ask a stranger next, and what to recommend from the answers so far."""
         low, high = self._train.scale
         strategy: Strategy = asked.strategy or ("uncertainty" if low < high else "popularity")
+        for place, answer in enumerate(asked.answers):
+            if answer.rating is not None:
+                self._on_scale(f"answers.{place}.rating", answer.rating, ", or null where they do not know it")
         talk = Elicitation.resumed(self._asks(strategy), [(self._item(a.item), a.rating) for a in asked.answers])
         wanted = self._wanted(asked.constraints)
         left = len(asked.answers) < np.count_nonzero(self._train.item_counts)
+        found = talk.recommend(asked.k, wanted)
+        note = {} if len(found) else {"note": why_nothing(self.model, wanted, talk.answers, "POST /recommend")}
         return {
             "question": self._named(talk.ask()) if left else None,
             "history": talk.history,
             "uncertainty": talk.uncertainty if strategy == "uncertainty" else None,
             "by_popularity": talk.by_popularity,
-            "recommendations": talk.recommend(asked.k, wanted),
+            "recommendations": found,
+            **note,
             **_said(wanted),
         }
 
@@ -164,11 +174,17 @@ class Answers:
             return _parsed([asked.user], self._train.users)[0]
         given = asked.profile or {}
         profile = dict(zip(self._items(given), given.values(), strict=True))
-        low, high = self._train.scale
+        if len(profile) < len(given):
+            raise ParameterError("profile has an item twice, written in two ways")
         for item, rating in profile.items():
-            if not low <= rating <= high:
-                raise ParameterError(f"ratings here go from {low:g} to {high:g}; item {item!r} has {rating!r}")
+            self._on_scale(f"profile.{item}", rating)
         return profile
+
+    def _on_scale(self, where: str, rating: float, otherwise: str = "") -> None:
+        low, high = self._train.scale
+        if not low <= rating <= high:
+            scale = f"from {low:g} to {high:g}" if low < high else f"{low:g}, as all that was learnt from"
+            raise ParameterError(f"{where} must be {scale}{otherwise}, not {rating:g}")
 
     def _rated(self, who: Id | dict[Id, float]) -> Iterable[Id]:
         """What somebody has rated."""

@@ -93,6 +93,7 @@ class Critiqued(Item):
     recommendations: list[dict[str, Any]]
     offered: list[Offered]
     constraints: dict[str, Any] | None = None
+    note: str | None = None
 
 
 class Answered(Document):
@@ -114,6 +115,7 @@ class Asked(Document):
     by_popularity: bool = Field(description="Whether the list is what most people rated, as the answers say nothing.")
     recommendations: list[Listed]
     constraints: dict[str, Any] | None = None
+    note: str | None = None
 
 
 class Items(Document):

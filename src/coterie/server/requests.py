@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -83,9 +83,26 @@ class Person(Anybody):
         return self
 
 
+def _time(given: Any) -> int | None:
+    """Unix seconds of what a body says."""
+    if given is None or (type(given) is int and 0 <= given < 1 << 40):
+        return given
+    try:
+        moment = datetime.fromisoformat(given if isinstance(given, str) and "-" in given[1:] else "")
+    except ValueError:
+        raise ValueError("must be Unix seconds or a time such as 2018-05-03T10:00:00Z") from None
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+
+
 When = Annotated[
-    Annotated[StrictInt, Field(ge=0, lt=1 << 40)] | datetime | None,
-    Field(description="When they rate, in Unix seconds or as 2018-05-03T10:00:00Z, for a model that asks."),
+    Any,
+    AfterValidator(_time),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "null"}],
+            "description": "When they rate, in Unix seconds or as 2018-05-03T10:00:00Z (UTC), for a model that asks.",
+        }
+    ),
 ]
 
 

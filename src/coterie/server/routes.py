@@ -29,12 +29,14 @@ _STATUS: dict[type[CoterieError], int] = {
     DataError: 501,
 }
 _ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": documents.Error, "description": "The body cannot be read."},
     404: {"model": documents.Error, "description": "Something named is not known."},
     409: {"model": documents.Error, "description": "No item is what was asked for; what to relax."},
     422: {"model": documents.Error, "description": "The body is not as described, or a value cannot be meant."},
     501: {"model": documents.Error, "description": "The model does not do that."},
 }
-_ECHOED = 100  # letters of what was sent
+# Letters of what was sent, and of a whole message.
+_ECHOED, _LONGEST = 100, 2000
 
 
 class Route(NamedTuple):
@@ -60,7 +62,7 @@ def application(model: Recommender) -> FastAPI:
         """What answers, from what, and what it can be asked."""
         return {**answers.about(), "requests": {f"{r.method} {r.path}": r.summary for r in routes}}
 
-    def items(title: Annotated[str, Query(max_length=200)]) -> dict[str, Any]:
+    def items(title: Annotated[str, Query(min_length=1, max_length=200)]) -> dict[str, Any]:
         return answers.items(title)
 
     items.__doc__ = answers.items.__doc__
@@ -98,7 +100,7 @@ def _add(app: FastAPI, route: Route) -> None:
         return JSONResponse(plain(route.answer(**given)))
 
     answered.__signature__ = inspect.signature(route.answer, eval_str=True)  # type: ignore[attr-defined]
-    errors = _ERRORS if route.method == "POST" else {status: _ERRORS[status] for status in (404, 422, 501)}
+    errors = _ERRORS if route.method == "POST" else {status: _ERRORS[status] for status in (400, 404, 422, 501)}
     told: Any = {"summary": route.summary, "response_model": route.document, "responses": errors}
     app.add_api_route(route.path, answered, methods=[route.method], operation_id=route.answer.__name__, **told)
     if route.method == "GET":  # HTTP has it for whatever can be got
@@ -109,6 +111,8 @@ def _add(app: FastAPI, route: Route) -> None:
 
 
 def _error(status: int, kind: str, message: str, **rest: Any) -> JSONResponse:
+    message = message.encode("utf-8", "backslashreplace").decode()  # half of a pair of surrogates is no text
+    message = message if len(message) <= _LONGEST else f"{message[:_LONGEST]}..."
     return JSONResponse({"error": {"kind": kind, "message": message, **rest}}, status)
 
 
@@ -146,15 +150,15 @@ _WORDS = {
     "literal_error": "must be one of {expected}",
 }
 #: Parts of a place that say which of several types was tried.
-_TRIED = {"int", "str", "float", "datetime"}
-_IDS, _TIMES = "must be an id, a whole number or a text", "must be Unix seconds or a time such as 2018-05-03T10:00:00Z"
+_TRIED = {"int", "str"}
+_IDS = "must be an id, a whole number or a text"
 
 
 def _worded(problem: dict[str, Any]) -> str:
     """Where something is wrong with a body, what it must be, and what it is."""
     first, *places = problem["loc"]
     kind, given, context = problem["type"], problem.get("input"), problem.get("ctx", {})
-    tried = any(str(place).split("[")[0] in _TRIED or "constrained" in str(place) for place in places[-1:])
+    tried = any(str(place).split("[")[0] in _TRIED for place in places[-1:])
     where = ".".join(str(place) for place in (places[:-1] if tried else places))
     if kind == "json_invalid":
         return f"the body is not JSON: {context.get('error')} at character {places[0] if places else 0}"
@@ -167,19 +171,21 @@ def _worded(problem: dict[str, Any]) -> str:
         words = "is missing"
     else:
         named = _WORDS.get(kind, problem["msg"]).format(**context)
-        words = f"{(_TIMES if where == 'at' else _IDS) if tried else named}, not {_short(given)}"
-    return f"{where}{'' if words.startswith(('must', 'is')) else ':'} {words}" if where else words
+        words = f"{_IDS if tried else named}, not {_short(given)}"
+    return f"{where}{'' if words.split()[0] in ('must', 'is', 'are', 'have') else ':'} {words}" if where else words
 
 
 def _short(given: Any) -> str:
     """What was sent, as JSON, if it is not long."""
-    text = json.dumps(plain(given), ensure_ascii=False)
+    text = json.dumps(given, ensure_ascii=False, default=str)
     return text if len(text) <= _ECHOED else f"{text[:_ECHOED]}..."
 
 
 def _no_such_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     message = f"{request.method} {request.url.path[:_ECHOED]}: {error.detail}; GET / lists what can be asked"
+    if error.status_code == 400:
+        message = "the body cannot be read: it is nested too deeply, or a number in it has too many digits"
     reply = _error(error.status_code, "RequestError", message)
     reply.headers.update(error.headers or {})
     return reply
