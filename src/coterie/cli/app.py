@@ -147,9 +147,8 @@ def _show_relaxations(error: NothingFitsError) -> None:
     from coterie.data.plain import to_json
 
     relaxations = [relaxation.to_dict() for relaxation in error.relaxations]
-    sys.stdout.write(
-        to_json({"error": {"kind": type(error).__name__, "message": str(error), "relaxations": relaxations}}) + "\n"
-    )
+    told = {"kind": type(error).__name__, "message": str(error), "relaxations": relaxations}
+    sys.stdout.write(to_json({"error": told}) + "\n")
 
 
 def options_of(arguments: Sequence[str]) -> set[str]:
