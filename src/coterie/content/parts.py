@@ -275,7 +275,6 @@ def _tag(constraints: Constraints, field: str, tag: str, facts: ItemFacts) -> Pa
         wider: dict[str, Any] = {field: {**levels, tag: level}}
         return (words(level), replace(constraints, **wider)) if level else None
 
-    level = np.asarray(
-        min(levels[tag], _EVERYBODY), values.dtype
-    )  # as the relevance is stored: 0.7 is not more than 0.7
+    # As it is stored: a relevance of 0.7 is not more than 0.7.
+    level = np.asarray(min(levels[tag], _EVERYBODY), values.dtype)
     return Part(words(levels[tag]), values <= level if at_most else values >= level, (field, tag), loosened)
