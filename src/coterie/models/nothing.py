@@ -32,6 +32,6 @@ def why_nothing(model: Recommender, candidates: Candidates, seen: Iterable[Id], 
         which = "all" if candidates is None else f"all that was asked for ({counted(len(pool), 'item')})"
         return f"Nothing is left to recommend: {which} was rated already ({remedy} asks for that, too)."
     if not model.lists_by_score:
-        return f"Nothing it can recommend: the rules leave nothing, or {model.name} has no evidence for what they leave."
+        return f"Nothing it can recommend: the rules leave nothing, or nothing that {model.name} has evidence for."
     items = "the one item" if len(left) == 1 else f"any of the {counted(len(left), 'item')}"
     return f"Nothing it can recommend: {model.name} has no evidence for {items} left."
