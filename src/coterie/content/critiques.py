@@ -223,7 +223,7 @@ class Critique:
         said = [Part(words, gain > 0, ("", words)) for words, gain in zip(changes, gains, strict=True)]
         usable = self._usable
         parts = [*said, *parts_of(constraints, setting.facts)]
-        holds = all_hold(parts, setting.facts, constraints, sims, usable) & usable
+        holds = all_hold(parts, setting.facts, constraints, sims, lambda: usable) & usable
         scores = sims.copy()
         for gain in gains:
             gain = np.maximum(gain, 0)

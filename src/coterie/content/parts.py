@@ -109,14 +109,11 @@ def satisfying(constraints: Constraints, facts: ItemFacts, within: Callable[[], 
         What is asked for is not known of any item: there is no catalog, no genome, no tags.
     """
     parts = list(parts_of(constraints, facts))
-    holds = _together(parts, len(facts.items))
-    if holds.any():
-        return holds
-    usable = None if within is None else within()
-    if usable is not None and not usable.any():
+    holds = all_hold(parts, facts, constraints, within=within)
+    if not holds.any():
         asked = "; ".join(part.words for part in parts)
         raise NothingFitsError(f"no item satisfies all of: {asked}; and nothing else could be recommended here either")
-    return all_hold(parts, facts, constraints, within=usable)
+    return holds
 
 
 def all_hold(
@@ -124,31 +121,28 @@ def all_hold(
     facts: ItemFacts,
     constraints: Constraints,
     order: Array | None = None,
-    within: Array | None = None,
+    within: Callable[[], Array] | None = None,
 ) -> Array:
     """Where all parts hold; `NothingFitsError` where there is no such item.
 
-    `order` (n_items,) says which items an error shows first; without it the most rated ones. `within`, bool (n_items,),
-    says of which items it may speak.
+    `order` (n_items,) says which items an error shows first; without it the most rated ones. `within` gives of which
+    items, bool (n_items,), it may speak; where there are none of these, there is no error.
     """
-    holds = _together(parts, len(facts.items))
-    if holds.any() or (within is not None and not within.any()):
+    holds = np.ones(len(facts.items), bool)
+    for part in parts:
+        holds &= part.holds
+    if holds.any():
+        return holds
+    usable = None if within is None else within()
+    if usable is not None and not usable.any():
         return holds
     asked = "; ".join(part.words for part in parts)
     if not len(holds):
         raise NothingFitsError(f"there are no items, so none satisfies {asked or 'anything'}")
-    found = relaxations(parts, facts, constraints, order, within)
+    found = relaxations(parts, facts, constraints, order, usable)
     n, shown = len(found[0].leave_out), "; or ".join(map(str, found[:_SHOWN]))
     remedy = "Relax one" if n == 1 else f"No single one is to blame; relax {n} together"
     raise NothingFitsError(f"no item satisfies all of: {asked}. {remedy}: {shown}", tuple(found))
-
-
-def _together(parts: Sequence[Part], n_items: int) -> Array:
-    """bool (n_items,): where all parts hold."""
-    holds = np.ones(n_items, bool)
-    for part in parts:
-        holds &= part.holds
-    return holds
 
 
 def relaxations(

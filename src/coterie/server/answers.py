@@ -48,7 +48,7 @@ class Answers:
             "genome": catalog is not None and catalog.genome is not None,
         }
 
-    def items(self, title: str) -> Document:
+    def items(self, title: requests.Title) -> Document:
         """The rated items that a title may mean, the likeliest first."""
         catalog = self.model.catalog_
         if catalog is None:

@@ -26,6 +26,7 @@ from coterie.scenarios.elicitation import Strategy
 
 Id = Annotated[StrictInt | StrictStr, Field(description="As in the data; a number may be written as text.")]
 Rating = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Title = Annotated[str, Field(min_length=1, max_length=200, description="A title, or a part of one.")]
 Length = Annotated[StrictInt, Field(ge=1, le=1000, description="How many.")]
 
 

@@ -6,9 +6,9 @@ import inspect
 import json
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from fastapi import FastAPI, Query, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -62,14 +62,10 @@ def application(model: Recommender) -> FastAPI:
         """What answers, from what, and what it can be asked."""
         return {**answers.about(), "requests": {f"{r.method} {r.path}": r.summary for r in routes}}
 
-    def items(title: Annotated[str, Query(min_length=1, max_length=200)]) -> dict[str, Any]:
-        return answers.items(title)
-
-    items.__doc__ = answers.items.__doc__
     routes = [
         Route("GET", "/", contents, documents.Contents),
         Route("GET", "/health", health, documents.Health),
-        Route("GET", "/items", items, documents.Items),
+        Route("GET", "/items", answers.items, documents.Items),
         Route("GET", "/names", answers.names, documents.Names),
         Route("POST", "/recommend", answers.recommend, documents.Recommendations),
         Route("POST", "/predict", answers.predict, documents.Predictions),
