@@ -105,8 +105,9 @@ class Catalog:
 
     def titles(self, ids: Iterable[Id]) -> pl.Series:
         """The titles of items; null where the catalog does not have the item."""
-        rows = self.vocabulary.indices(list(ids), missing="skip")
-        return self.items["title"].gather(pl.Series(rows).cast(pl.Int64).replace(-1, None)).alias("title")
+        rows = self.vocabulary.indices(ids, missing="skip")
+        known, titles = rows >= 0, self.items["title"]
+        return titles[rows] if known.all() else titles.gather(pl.Series(rows).set(pl.Series(~known), None))
 
     def find(self, text: str) -> Id:
         """The item whose title a person means by `text`: exact, then without year and case, then part of it.

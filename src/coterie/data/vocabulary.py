@@ -145,7 +145,10 @@ class Vocabulary:
             low, table = self._table
             place = wanted - low
             inside = (place >= 0) & (place < len(table))
-            return np.where(inside, table[np.where(inside, place, 0)], np.int32(-1)) if len(table) else _nowhere(wanted)
+            if not len(table):
+                return _nowhere(wanted)
+            found = table.take(place, mode="clip")
+            return found if inside.all() else np.where(inside, found, np.int32(-1))
         order = self._order
         ordered = self.ids if order is None else self.ids[order]
         place = np.minimum(np.searchsorted(ordered, wanted), len(self) - 1)

@@ -10,6 +10,7 @@ from coterie.kernels.heap import push, sort_best_first, worse
 from coterie.kernels.jit import kernel
 from coterie.kernels.parallel import run_blocks
 from coterie.kernels.tiles import SCORE_COLUMNS, SCORE_ROWS, score_block
+from coterie.kernels.topk import no_lists
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,11 +95,8 @@ def top_k_products(
         As `topk.top_k_rows`: larger scores first, ties by the smaller item.
     """
     n = len(people)
-    k = min(k, panels.n_items)
-    indices = np.full((n, k), -1, np.int32)
-    values = np.full((n, k), -np.inf, np.float32)
-    counts = np.zeros(n, np.int64)
-    if k == 0 or n == 0 or not len(panels.items):
+    indices, values, counts = no_lists(n, panels.n_items, k)
+    if not indices.shape[1] or n == 0 or not len(panels.items):
         return indices, values, counts
     indptr, columns = seen if seen is not None else (np.zeros(n + 1, np.int64), np.empty(0, np.int32))
     lengths = np.sqrt(np.einsum("ij,ij->i", people, people, dtype=np.float64)).astype(np.float32)

@@ -42,9 +42,9 @@ def equal_work(indptr: Array, parts: int) -> Array:
 
 
 @cache
-def _libraries(scipy: bool) -> ThreadpoolController:
+def _libraries(scipy: bool) -> list[Any]:
     """The BLAS libraries of this process. Looking for them takes milliseconds; SciPy may bring one of its own."""
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas").lib_controllers
 
 
 class _OneBlasThread:
@@ -57,26 +57,26 @@ class _OneBlasThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
-        self._limit: Any = None
+        self._before: list[tuple[Any, int]] = []
 
     def __enter__(self) -> None:
         with self._lock:
             if not self._inside:
-                self._limit = _libraries("scipy.linalg" in sys.modules).limit(limits=1, user_api="blas")
+                self._before = [(each, each.num_threads) for each in _libraries("scipy.linalg" in sys.modules)]
+                _set_threads([(library, 1) for library, before in self._before if before != 1])
             self._inside += 1
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
-                _let_any_thread_set()
-                self._limit.restore_original_limits()
-                _let_any_thread_set()
+                _set_threads([(library, before) for library, before in self._before if before != 1])
 
 
-def _let_any_thread_set() -> None:
+def _set_threads(wanted: list[tuple[Any, int]]) -> None:
     """Newer versions of threadpoolctl let nobody but the thread that set a limit lift it; ours may have left first."""
-    for library in _libraries("scipy.linalg" in sys.modules).lib_controllers:
+    for library, threads in wanted:
+        library.set_num_threads(threads)
         if hasattr(library, "clear_controlling_thread"):
             library.clear_controlling_thread(force=True)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from coterie.kernels.jit import kernel
+from coterie.kernels.jit import exact_kernel, kernel
 from coterie.kernels.parallel import run_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -48,10 +48,10 @@ def add_dense_rows(
 
 
 def sparse_sums(
-    indptr: Array, columns: Array, values: Array, weight_ptr: Array, weight_columns: Array, weights: Array
+    indptr: Array, columns: Array, values: Array, weight_ptr: Array, weight_columns: Array, weights: Array, width: int
 ) -> Array:
-    """``X W`` for sparse rows X (n, m) and sparse W (m, m): float32 (n, m), NaN where no entry meets another."""
-    out = np.empty((len(indptr) - 1, len(weight_ptr) - 1), np.float32)
+    """``X W`` for sparse rows X (n, m) and sparse W (m, width): float32 (n, width); NaN where no entry meets one."""
+    out = np.empty((len(indptr) - 1, width), np.float32)
 
     def work(start: int, stop: int) -> None:
         add_sparse_rows(start, stop, indptr, columns, values, weight_ptr, weight_columns, weights, out)
@@ -60,7 +60,7 @@ def sparse_sums(
     return out
 
 
-@kernel
+@exact_kernel
 def add_sparse_rows(
     start: int, stop: int, indptr: Array, columns: Array, values: Array,
     weight_ptr: Array, weight_columns: Array, weights: Array, out: Array,

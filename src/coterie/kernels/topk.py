@@ -10,8 +10,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Up to this many rows NumPy answers, so that serving one person never waits for a compiler.
 _FEW_ROWS = 16
-# Entries in a segment of a long row.
-_SEGMENT = 64
+# Entries in a group of those of a long row, far from one another.
+_GROUP = 64
 
 
 def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
@@ -28,15 +28,12 @@ def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
     indices : int32 (n, k), scores : float32 (n, k), counts : int64 (n,)
         Row r has ``counts[r]`` valid entries, best first; the rest is -1 and -inf.
     """
-    n, m = scores.shape
-    k = min(k, m)
-    indices = np.full((n, k), -1, np.int32)
-    values = np.full((n, k), -np.inf, np.float32)
-    counts = np.zeros(n, np.int64)
+    indices, values, counts = no_lists(len(scores), scores.shape[1], k)
+    k = indices.shape[1]
     if k == 0:
         return indices, values, counts
-    if n <= _FEW_ROWS:
-        for row in range(n):
+    if len(scores) <= _FEW_ROWS:
+        for row in range(len(scores)):
             best = top_k_row(scores[row], k)
             counts[row] = len(best)
             indices[row, : len(best)] = best
@@ -48,11 +45,16 @@ def top_k_rows(scores: Array, k: int) -> tuple[Array, Array, Array]:
     return indices, values, counts
 
 
+def no_lists(n: int, m: int, k: int) -> tuple[Array, Array, Array]:
+    """What `top_k_rows` gives for n rows of m entries that have nothing to return; to be filled."""
+    k = min(k, m)
+    return np.full((n, k), -1, np.int32), np.full((n, k), -np.inf, np.float32), np.zeros(n, np.int64)
+
+
 def top_k_row(scores: Array, k: int) -> Array:
     """Columns of the k best finite entries of one row (float32 (m,)), by NumPy alone."""
-    usable = np.fmax(scores, np.float32(-np.inf))  # NaN is out
-    candidates = _candidates(usable, k)
-    values = usable[candidates]
+    candidates = _candidates(scores, k)
+    values = np.fmax(scores[candidates], np.float32(-np.inf))  # NaN is out
     k = min(k, int(np.count_nonzero(values > -np.inf)))
     if k == 0:
         return np.empty(0, np.int64)
@@ -60,16 +62,16 @@ def top_k_row(scores: Array, k: int) -> Array:
     above = candidates[values > threshold]
     level = candidates[values == threshold][: k - len(above)]
     chosen = np.concatenate([above, level])
-    return chosen[np.lexsort((chosen, -usable[chosen]))]
+    return chosen[np.lexsort((chosen, -scores[chosen]))]
 
 
 def _candidates(scores: Array, k: int) -> Array:
     """Columns, increasing, that have the k best entries among them.
 
-    The k-th best of the maxima of segments is at most the k-th best entry, so that less than it is out of the question.
+    The k-th best of the maxima of groups is at most the k-th best entry, so that less than it is out of the question.
     """
-    segments = len(scores) // _SEGMENT
-    if segments <= 2 * k:
+    groups = len(scores) // _GROUP
+    if groups <= 2 * k:
         return np.arange(len(scores))
-    maxima = scores[: segments * _SEGMENT].reshape(segments, _SEGMENT).max(axis=1)
+    maxima = np.fmax.reduce(scores[: groups * _GROUP].reshape(_GROUP, groups), axis=0, initial=-np.inf)
     return np.flatnonzero(scores >= np.partition(maxima, -k)[-k])

@@ -280,7 +280,7 @@ class Recommender(Learner):
         return self._with_titles(ranked(parts, self.train_.items), "item")
 
     def _with_titles(self, table: pl.DataFrame, column: str) -> pl.DataFrame:
-        return table if self.catalog_ is None else table.with_columns(self.catalog_.titles(table[column]))
+        return table if self.catalog_ is None else table.hstack([self.catalog_.titles(table[column])])
 
     # ---- ratings -----------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from coterie.kernels.few_products import Reach, measure_reach, top_k_few
 from coterie.kernels.parallel import one_blas_thread
 from coterie.models.base import Recommender
 from coterie.models.profiles import FEW_ROWS
@@ -27,6 +28,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _BLOCK_ROWS = 1 << 16
 # Ratings of an item at which what is said of it counts half.
 _SUPPORT = 20
+# Users who say how long the vectors of people usually are.
+_USUAL = 1024
 # Pairs predicted together.
 _BLOCK_PAIRS = 1 << 15
 
@@ -118,6 +121,11 @@ class FactorModel(Recommender):
 
         return pack_items(*self._item_vectors, self._known_items)
 
+    @cached_property
+    def _reach(self) -> Reach:
+        usual = np.linalg.norm(self.user_factors_[:_USUAL], axis=1)
+        return measure_reach(*self._item_vectors, self._known_items, float(usual.mean()) if len(usual) else 1.0)
+
     @property
     def _item_vectors(self) -> tuple[Array, Array | None]:
         return self.item_factors_, self.item_biases_ if self._has_biases else None
@@ -125,14 +133,14 @@ class FactorModel(Recommender):
     def _top(
         self, profiles: sp.csr_matrix, users: Array | None, k: int, exclude_seen: bool, allowed: Array | None
     ) -> Top:
+        seen = (profiles.indptr, profiles.indices) if exclude_seen else None
         if profiles.shape[0] <= FEW_ROWS:
             with one_blas_thread:
-                return super()._top(profiles, users, k, exclude_seen, allowed)
+                return top_k_few(*self._people(profiles, users), self._reach, k, seen, allowed)
         from coterie.kernels.factor_topk import pack_items, top_k_products
 
         factors, offsets = self._people(profiles, users)
         panels = self._panels if allowed is None else pack_items(*self._item_vectors, self._known_items & allowed)
-        seen = (profiles.indptr, profiles.indices) if exclude_seen else None
         return top_k_products(factors, offsets, panels, k, seen)
 
     # ---- looking inside ----------------------------------------------------------------------------

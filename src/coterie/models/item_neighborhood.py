@@ -92,8 +92,7 @@ class ItemNeighborhood(Neighborhood):
         return np.float32(self.mean_) + self.baseline.user_biases(profiles)
 
     def _sums(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
-        positive = not self.absolute and bool((profiles.data > 0).all())
-        return sums_of_products(profiles, self.sum_weights_, positive)
+        return sums_of_products(profiles, self.sum_weights_)
 
     def _ratings(self, profiles: sp.csr_matrix, users: Array | None) -> Array:
         offsets = self._user_offsets(profiles)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.interactions import Interactions
+from coterie.kernels.few_sums import few_dense_sums
 from coterie.kernels.memory import require_memory
 from coterie.models.base import Recommender
 from coterie.models.neighborhood import contribution_frame, sums_of_products
@@ -45,22 +46,16 @@ class ItemWeightsModel(Recommender):
         weights = self.item_weights_
         if isinstance(weights, np.ndarray):
             return self._dense_scores(profiles, weights)
-        if profiles.shape[0] <= FEW_ROWS:
-            positive = self._positive and bool((profiles.data > 0).all())
-            return sums_of_products(profiles, weights, positive)
-        from coterie.kernels.row_sums import sparse_sums
-
-        return sparse_sums(
-            profiles.indptr, profiles.indices, profiles.data, weights.indptr, weights.indices, weights.data
-        )
+        return sums_of_products(profiles, weights)
 
     def _dense_scores(self, profiles: sp.csr_matrix, weights: Array) -> Array:
+        rows = profiles.indptr, profiles.indices, profiles.data
         if profiles.shape[0] <= FEW_ROWS:
-            scores = few_dense_sums(profiles, weights)
+            scores = few_dense_sums(*rows, weights)
         else:
             from coterie.kernels.row_sums import dense_sums
 
-            scores = dense_sums(profiles.indptr, profiles.indices, profiles.data, weights)
+            scores = dense_sums(*rows, weights)
         if not self._rated.all():
             scores[:, ~self._rated] = np.nan
         known = np.concatenate([[0], np.cumsum(self._rated[profiles.indices])])[profiles.indptr]
@@ -72,11 +67,6 @@ class ItemWeightsModel(Recommender):
         if not isinstance(self.item_weights_, np.ndarray):
             return super()._block_size()
         return max(1, min(1024, _BLOCK_BYTES // (4 * max(1, self.train_.n_items))))
-
-    @cached_property
-    def _positive(self) -> bool:
-        """Whether all sparse weights are above 0."""
-        return bool((self.item_weights_.data > 0).all())
 
     @cached_property
     def _rated(self) -> Array:
@@ -116,17 +106,6 @@ def filled(rows: sp.csr_matrix) -> Array:
     out = np.full(rows.shape, np.nan, np.float32)
     out[entry_rows(rows), rows.indices] = rows.data
     return out
-
-
-def few_dense_sums(profiles: sp.csr_matrix, weights: Array) -> Array:
-    """``profiles @ weights`` for few profiles and a large dense matrix: a row of it at a time, without a copy."""
-    from scipy.linalg.blas import saxpy
-
-    sums = np.zeros((profiles.shape[0], weights.shape[1]), np.float32)
-    for row in range(len(sums)):
-        for column, value in zip(*entries_of(profiles, row), strict=True):
-            saxpy(weights[column], sums[row], a=value)
-    return sums
 
 
 def item_gram(train: Interactions, more_bytes: int, remedy: str) -> Array:

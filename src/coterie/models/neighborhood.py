@@ -10,11 +10,12 @@ import polars as pl
 
 from coterie.data.interactions import Interactions
 from coterie.errors import ParameterError
+from coterie.kernels.few_sums import few_sparse_sums
 from coterie.measures import MEASURES, Measure, Reading
 from coterie.models.base import Recommender
 from coterie.models.baselines import BiasBaseline
 from coterie.models.parameters import Range, hyper_parameters
-from coterie.models.profiles import entry_rows
+from coterie.models.profiles import FEW_ROWS
 from coterie.models.weighting import Weighting
 
 if TYPE_CHECKING:
@@ -160,22 +161,14 @@ def zeros_and_ones(n: int) -> tuple[Array, Array]:
     return np.zeros(n, np.float32), np.ones(n, np.float32)
 
 
-def sums_of_products(left: sp.csr_matrix, right: sp.csr_matrix, positive: bool) -> Array:
-    """``left @ right`` as dense float32; NaN, not 0, where no entry meets another: nothing to say.
+def sums_of_products(left: sp.csr_matrix, right: sp.csr_matrix) -> Array:
+    """``left @ right`` as dense float32; NaN where no entry meets another: nothing to say."""
+    factors = left.indptr, left.indices, left.data, right.indptr, right.indices, right.data
+    if left.shape[0] <= FEW_ROWS:
+        return few_sparse_sums(*factors, right.shape[1])
+    from coterie.kernels.row_sums import sparse_sums
 
-    SciPy leaves out sums that are exactly 0. Unless all entries are `positive`, so that there are none, they
-    are looked for.
-    """
-    import scipy.sparse as sp
-
-    scores = np.full((left.shape[0], right.shape[1]), np.nan, np.float32)
-    if not positive:
-        patterns = [sp.csr_matrix((np.ones(m.nnz, bool), m.indices, m.indptr), shape=m.shape) for m in (left, right)]
-        met = patterns[0] @ patterns[1]
-        scores[entry_rows(met), met.indices] = 0.0
-    sums = left @ right
-    scores[entry_rows(sums), sums.indices] = sums.data
-    return scores
+    return sparse_sums(*factors, right.shape[1])
 
 
 def contribution_frame(who: str, index: Array, values: Array, ratings: Array, contributions: Array) -> pl.DataFrame:

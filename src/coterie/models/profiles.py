@@ -5,6 +5,8 @@ from __future__ import annotations
 import numbers
 import warnings
 from collections.abc import Mapping
+from copy import copy
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,15 +30,13 @@ _LARGEST = float(np.finfo(np.float32).max)
 
 def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.csr_matrix:
     """A stranger's ratings as one row, columns in the order of ``train.items``."""
-    import scipy.sparse as sp
-
     if not isinstance(profile, Mapping):
         raise TypeError(f"a profile maps item ids to ratings, such as {{2571: 5.0}}; got {type(profile).__name__}")
     columns = train.items.indices(list(profile))
-    for item, rating in profile.items():
-        number = type(rating) in (float, int) or isinstance(rating, numbers.Real)  # asking the latter takes long
-        if not number or not abs(rating) <= _LARGEST:
-            raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
+    if not _plain(profile):
+        for item, rating in profile.items():
+            if not isinstance(rating, numbers.Real) or not abs(rating) <= _LARGEST:
+                raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
     values = np.array(list(profile.values()), np.float32)
     low, high = train.scale
     if low < high and len(values) and not (values.min() >= low and values.max() <= high):
@@ -47,11 +47,23 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
             stacklevel=stacklevel + 1,
         )
     order = np.argsort(columns)
-    # its arrays are set afterwards, which skips checks that take longer than most profiles
-    row: sp.csr_matrix = sp.csr_matrix((1, train.n_items), dtype=np.float32)  # type: ignore[arg-type]
+    row = copy(_empty_row(train.n_items))  # SciPy's checks of a new matrix take longer than most profiles
     row.data, row.indices = values[order], columns[order]
     row.indptr = np.array([0, len(columns)], columns.dtype)
     return row
+
+
+def _plain(profile: Profile) -> bool:
+    """Whether all ratings are finite numbers of Python's own kinds, which is quickly seen."""
+    ratings = profile.values()
+    return {float, int}.issuperset(map(type, ratings)) and all(map(_LARGEST.__ge__, map(abs, ratings)))
+
+
+@lru_cache(maxsize=8)
+def _empty_row(n_items: int) -> sp.csr_matrix:
+    import scipy.sparse as sp
+
+    return sp.csr_matrix((1, n_items), dtype=np.float32)  # type: ignore[arg-type]
 
 
 def profile_rows(profiles: sp.csr_matrix, train: Interactions) -> sp.csr_matrix:

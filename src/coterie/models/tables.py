@@ -16,6 +16,8 @@ Array = np.ndarray[Any, np.dtype[Any]]
 #: A block of lists: row numbers (n, k), scores (n, k), and how many of each row count (n,).
 Top = tuple[Array, Array, Array]
 
+_NOTHING: Top = (np.empty((0, 0), np.int32), np.empty((0, 0), np.float32), np.empty(0, np.int64))
+
 
 def id_list(ids: Iterable[Id] | Id) -> list[Id]:
     """One id or many as a list; the vocabulary judges what is no id."""
@@ -30,26 +32,24 @@ def check_length(k: Any) -> None:
 def id_series(name: str, vocabulary: Vocabulary, rows: Array) -> pl.Series:
     """A column of ids by row number."""
     ids = vocabulary.ids[rows]
-    text = vocabulary.kind == "str"
-    return pl.Series(name, ids.tolist() if text else ids, pl.String if text else pl.Int64)
+    return pl.Series(name, ids.tolist(), pl.String) if vocabulary.kind == "str" else pl.Series(name, ids)
 
 
 def ranked(parts: list[Top], items: Vocabulary) -> pl.DataFrame:
     """Blocks of lists as `rank, item, score`."""
-    columns, scores, ranks = [], [], []
-    for indices, values, counts in parts:
-        place = np.arange(indices.shape[1])
-        valid = place < counts[:, None]
-        columns.append(indices[valid])
-        scores.append(values[valid])
-        ranks.append(np.broadcast_to(place + 1, indices.shape)[valid])
-    return pl.DataFrame(
-        [
-            pl.Series("rank", np.concatenate(ranks) if ranks else [], pl.Int32),
-            id_series("item", items, np.concatenate(columns) if columns else np.empty(0, np.int32)),
-            pl.Series("score", np.concatenate(scores) if scores else [], pl.Float32),
-        ]
-    )
+    ranks, columns, scores = map(np.concatenate, zip(*map(_entries, parts or [_NOTHING]), strict=True))
+    return pl.DataFrame([pl.Series("rank", ranks), id_series("item", items, columns), pl.Series("score", scores)])
+
+
+def _entries(part: Top) -> Top:
+    """The ranks, row numbers and scores of a block's valid entries."""
+    indices, scores, counts = part
+    n, width = indices.shape
+    ranks = np.arange(1, width + 1, dtype=np.int32)
+    if n == 1:
+        return ranks[: counts[0]], indices[0, : counts[0]], scores[0, : counts[0]]
+    valid = ranks <= counts[:, None]
+    return np.broadcast_to(ranks, indices.shape)[valid], indices[valid], scores[valid]
 
 
 def owned(table: pl.DataFrame, owner: str, vocabulary: Vocabulary, rows: Array, parts: list[Top]) -> pl.DataFrame:

@@ -145,7 +145,8 @@ class UserKNN(NeighborhoodModel):
         def work(start: int, stop: int) -> None:
             for row in range(start, stop):
                 near, weights, _ = self._neighborhood(profiles, row, None if users is None else int(users[row]))
-                chosen[row] = near, weights
+                speaks = weights != 0
+                chosen[row] = near[speaks], weights[speaks]
 
         self._everyone, self.train_.by_item  # noqa: B018 - made once, before the threads start
         run_blocks(work, n, 8)
@@ -153,7 +154,7 @@ class UserKNN(NeighborhoodModel):
         near = np.concatenate([np.empty(0, np.int64), *(near for near, _ in chosen)])
         weights = np.concatenate([np.empty(0), *(weights for _, weights in chosen)])
         neighbors = sp.csr_matrix((weights.astype(np.float32), near, indptr), shape=(n, train.shape[0]))
-        return sums_of_products(neighbors, train, not self.absolute and self.train_.scale[0] > 0)
+        return sums_of_products(neighbors, train)
 
     def _neighborhood(self, profiles: sp.csr_matrix, row: int, user: int | None) -> tuple[Array, Array, Array]:
         """The nearest users of a profile, nearest first: row numbers, weights in a sum, measures."""
