@@ -66,6 +66,14 @@ class DivergenceError(CoterieError, ArithmeticError):
     """Learning led to numbers that are not finite, or to equations without a solution."""
 
 
+class FitInterrupted(KeyboardInterrupt):
+    """Ctrl-C ended a fit early. The model is that of the sweeps done, `done` of `total`, and usable."""
+
+    def __init__(self, who: str, done: int, total: int) -> None:
+        super().__init__(f"{who} was interrupted; it is fitted with {done} of {total} sweeps")
+        self.done, self.total = done, total
+
+
 class SearchError(CoterieError, RuntimeError):
     """A search for hyper-parameters ended without any."""
 

@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 
 import coterie as ct
-from coterie.cli import fitting
 from coterie.data.dataset import Dataset
 from coterie.errors import UnknownIdError
 from coterie.models.training import Sweep, Training
@@ -183,11 +182,6 @@ def test_ctrl_c_keeps_what_was_learned(run: Run, movies: Path, tmp_path: Path, m
     answer = run("fit", "popularity", movies, "-o", folder, "--checkpoint", kept)
     assert answer.status == 1
     assert "does not learn in sweeps" in answer.err
-
-
-def test_how_far_a_fit_came_counts_all_its_sweeps() -> None:
-    assert fitting._sweeps_done(ct.BayesianMF(n_burn_in=5, n_samples=4, thinning=2), 3) == "3 of 13 sweeps"
-    assert fitting._sweeps_done(ct.ALS(n_iterations=7), 2) == "2 of 7 sweeps"
 
 
 def test_a_fitted_model_brings_its_data_and_options(run: Run, movies: Path, tmp_path: Path) -> None:

@@ -19,11 +19,17 @@ def solve(
     x: np.ndarray, l1: float, l2: float, positive: bool, candidates: np.ndarray = ALL, tolerance: float = 1e-10,
     begin: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Weights (n, n), column by column in the rows, and gaps."""
+    """Weights (n, n), column by column in the rows, and gaps; the columns are solved in another order."""
     n = x.shape[1]
     gram = (x.T @ x).astype(np.float32)
-    weights = np.zeros((n, n), np.float32) if begin is None else begin.copy()
-    gaps = elastic_net.solve_elastic_nets(0, n, gram, candidates, l1, l2, positive, tolerance, 10_000, weights)
+    columns = np.random.default_rng(n).permutation(n)
+    some = np.zeros((n, n), np.float32) if begin is None else begin[columns]
+    net = (gram, candidates, l1, l2, positive, tolerance, 10_000)
+    some_gaps, objectives = elastic_net.solve_elastic_nets(columns, *net, some)
+    expected = [reference.objective(x, j, w, l1, l2) for j, w in zip(columns, some, strict=True)]
+    np.testing.assert_allclose(objectives, expected, rtol=1e-5, atol=1e-5)
+    weights, gaps = np.empty_like(some), np.empty(n)
+    weights[columns], gaps[columns] = some, some_gaps
     return weights, gaps
 
 
@@ -84,7 +90,7 @@ def test_a_tighter_tolerance_is_never_a_worse_answer(monkeypatch: pytest.MonkeyP
     gram, before = (x.T @ x).astype(np.float32), np.full(12, np.inf)
     for tolerance in (1e-1, 1e-2, 1e-4, 1e-6, 1e-9, 1e-12):
         weights = np.zeros((12, 12), np.float32)
-        gaps = elastic_net.solve_elastic_nets(0, 12, gram, ALL, 1.0, 0.1, False, tolerance, 100, weights)
+        gaps, _ = elastic_net.solve_elastic_nets(np.arange(12), gram, ALL, 1.0, 0.1, False, tolerance, 100, weights)
         after = np.array([reference.objective(x, j, weights[j], 1.0, 0.1) for j in range(12)])
         assert (after <= before * (1 + 1e-6)).all()
         before = after
@@ -109,7 +115,7 @@ def test_a_warm_start_ends_where_a_cold_one_does_and_sooner() -> None:
     np.testing.assert_allclose(warm, cold, atol=1e-5)
     begin = cold.copy()
     gram = (x.T @ x).astype(np.float32)
-    gaps = elastic_net.solve_elastic_nets(0, 8, gram, ALL, 1.0, 5.0, False, 1e-6, 0, begin)
+    gaps, _ = elastic_net.solve_elastic_nets(np.arange(8), gram, ALL, 1.0, 5.0, False, 1e-6, 0, begin)
     assert (gaps <= 1e-6).all()  # without one sweep
     np.testing.assert_array_equal(begin, cold)
 
@@ -118,7 +124,7 @@ def test_too_few_sweeps_are_told_by_the_gap() -> None:
     x = sparse((30, 8), 0.5, 5)
     weights = np.zeros((8, 8), np.float32)
     gram = (x.T @ x).astype(np.float32)
-    gaps = elastic_net.solve_elastic_nets(0, 8, gram, ALL, 0.01, 0.0, False, 1e-9, 2, weights)
+    gaps, _ = elastic_net.solve_elastic_nets(np.arange(8), gram, ALL, 0.01, 0.0, False, 1e-9, 2, weights)
     assert (gaps > 1e-9).any()
     assert np.isfinite(weights).all()
 

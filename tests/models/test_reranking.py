@@ -16,7 +16,7 @@ from polars.testing import assert_frame_equal
 
 import coterie as ct
 from coterie.data.catalog import Catalog
-from coterie.errors import ArtifactError, NotFittedError, ParameterError
+from coterie.errors import ArtifactError, FitInterrupted, NotFittedError, ParameterError
 from coterie.evaluation import Split
 from coterie.evaluation.evaluate import Questions, ask
 from coterie.evaluation.resources import learned_bytes
@@ -305,11 +305,11 @@ def test_an_interrupted_fit_leaves_a_usable_model(monkeypatch: pytest.MonkeyPatc
 
     def interrupted(self: Any, *given: Any, **named: Any) -> Any:
         fit(self, *given, **named)
-        raise KeyboardInterrupt
+        raise FitInterrupted("ALS", 1, 2)
 
     monkeypatch.setattr(ct.ALS, "fit", interrupted)
     model = ct.Reranked(ct.ALS(n_factors=3, n_iterations=2), diversity=0.3)
-    with pytest.raises(KeyboardInterrupt, match="Reranked was interrupted"):
+    with pytest.raises(FitInterrupted, match="Reranked was interrupted; it is fitted with 1 of 2 sweeps"):
         model.fit(world(), catalog())
     assert len(model.recommend(world().users.ids.tolist()))
 

@@ -13,10 +13,11 @@ from coterie.cli.models import _label
 from coterie.cli.options import DataArgument, ModelArgument, NewDataArgument, settings
 from coterie.cli.output import INTERRUPTED, Output, UsageError, cell, complain, working
 from coterie.data.wording import counted
+from coterie.errors import FitInterrupted
 from coterie.models.registry import MODELS, model_class
 
 if TYPE_CHECKING:
-    from coterie.models.base import Recommender
+    pass
 
 
 def fit(
@@ -52,25 +53,25 @@ def fit(
     fitted = model_class(model.model)(**values)
     dataset = data.load(fitted)
     start = time.perf_counter()
-    interrupted = False
+    stop: FitInterrupted | None = None
     try:
         fit_to(fitted, dataset, checkpoint)
+    except FitInterrupted as early:
+        stop = early
     except KeyboardInterrupt:
-        if not fitted.is_fitted:
-            complain("error", "interrupted before there was a model; nothing was saved")
-            raise
-        interrupted = True
+        complain("error", "interrupted before there was a model; nothing was saved")
+        raise
     seconds = time.perf_counter() - start
     fitted.prepared_ = record(data)
     with working(f"Saving {folder}"):
         fitted.save(folder)
     done = len(fitted.objective_) if hasattr(fitted, "objective_") else None
-    about = {"data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder), "interrupted": interrupted}
+    about = {"data": dataset.name, "seconds": round(seconds, 3), "folder": str(folder), "interrupted": stop is not None}
     shape = f"{counted(fitted.train_.nnz, 'rating')} of {counted(fitted.train_.n_users, 'user')}"
-    how = f", interrupted: it has learned from {_sweeps_done(fitted, done)}," if interrupted else ""
+    how = f", interrupted after {stop.done} of {counted(stop.total, 'sweep')}," if stop else ""
     text = f"{_label(fitted)}: fitted to {shape} in {seconds:.1f} s{how} and saved to {folder}"
     out.show({**fitted.about, **about, "sweeps": done}, cell(text))
-    return INTERRUPTED if interrupted else 0
+    return INTERRUPTED if stop else 0
 
 
 def with_model_of_config(arguments: Sequence[str]) -> list[str]:
@@ -87,15 +88,6 @@ def with_model_of_config(arguments: Sequence[str]) -> list[str]:
             given.insert(given.index("fit") + 1, name)
             break
     return given
-
-
-def _sweeps_done(model: Recommender, done: int | None) -> str:
-    asked = next(
-        (getattr(model, name) for name in ("n_iterations", "n_epochs", "n_sweeps") if hasattr(model, name)), None
-    )
-    if done is None or asked is None:
-        return "fewer sweeps than were asked for"
-    return f"{done} of {counted(asked, 'sweep')}"
 
 
 def update(

@@ -18,21 +18,23 @@ from coterie.kernels.parallel import run_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-_BLOCK = 16  # columns a task
+_BLOCK = 4  # columns a task
 _SMALLEST_SET = 64  # coordinates a working set may have at first
 _INNER = 0.1  # share of the whole gap to which a working set is solved
 _NOBODY = np.int32(np.iinfo(np.int32).max)
 
 
 def solve_elastic_nets(
-    start: int, stop: int, gram: Array, candidates: Array, l1: float, l2: float, positive: bool,
+    columns: Array, gram: Array, candidates: Array, l1: float, l2: float, positive: bool,
     tolerance: float, max_sweeps: int, weights: Array,
-) -> Array:  # fmt: skip
+) -> tuple[Array, Array]:  # fmt: skip
     r"""Minimise :math:`\frac12 \|x_j - X w\|^2 + \frac{l_2}{2} \|w\|^2 + l_1 \|w\|_1` with :math:`w_j = 0`, for each
-    column j in [start, stop).
+    column j of some.
 
     Parameters
     ----------
+    columns : int (n_columns,)
+        The columns j.
     gram : float32 (n, n)
         :math:`X^\top X`, both triangles.
     candidates : int32 (n, m), or (1, 0) for all
@@ -43,46 +45,48 @@ def solve_elastic_nets(
         Only weights from 0.
     tolerance : float
         A column is solved when its duality gap is at most ``tolerance * gram[j, j]``.
-    weights : float32 (stop - start, n)
+    weights : float32 (n_columns, n)
         In: where to begin. Out: the solutions.
 
     Returns
     -------
-    gaps : float64 (stop - start,)
+    gaps : float64 (n_columns,)
         Duality gaps as shares of ``gram[j, j]``; above `tolerance` where `max_sweeps` were too few.
+    objectives : float64 (n_columns,)
+        What is minimised, at the solutions.
     """
-    gaps = np.zeros(stop - start)
+    gaps, objectives = np.zeros(len(columns)), np.zeros(len(columns))
 
     def work(low: int, high: int) -> None:
         solve_columns(
-            start + low, start + high, gram, candidates, float(l1), float(l2), positive, float(tolerance), max_sweeps,
-            weights[low:high], gaps[low:high],
+            columns[low:high], gram, candidates, float(l1), float(l2), positive, float(tolerance), max_sweeps,
+            weights[low:high], gaps[low:high], objectives[low:high],
         )  # fmt: skip
 
-    run_blocks(work, stop - start, _BLOCK)
-    return gaps
+    run_blocks(work, len(columns), _BLOCK)
+    return gaps, objectives
 
 
 @kernel
 def solve_columns(
-    start: int, stop: int, gram: Array, candidates: Array, l1: float, l2: float, positive: bool,
-    tolerance: float, max_sweeps: int, weights: Array, gaps: Array,
+    columns: Array, gram: Array, candidates: Array, l1: float, l2: float, positive: bool,
+    tolerance: float, max_sweeps: int, weights: Array, gaps: Array, objectives: Array,
 ) -> None:  # fmt: skip
-    """`solve_elastic_nets` of the columns [start, stop), one after the other."""
+    """`solve_elastic_nets` of the columns, one after the other."""
     n = len(gram)
     whole = candidates.shape[1] == 0
     chosen = np.arange(n).astype(np.int32)
     w, q, held = np.empty(n), np.empty(n), np.empty(n, np.bool_)
-    for j in range(start, stop):
+    for place, j in enumerate(columns):
         m = n
         if whole:
             for c in range(n):
-                w[c] = weights[j - start, c]
+                w[c] = weights[place, c]
         else:
             m = 0
             while m < candidates.shape[1] and candidates[j, m] >= 0:
                 chosen[m] = candidates[j, m]
-                w[m] = weights[j - start, chosen[m]]
+                w[m] = weights[place, chosen[m]]
                 m += 1
         own = j if whole else -1
         scale = max(np.float64(gram[j, j]), 1e-300)
@@ -90,16 +94,19 @@ def solve_columns(
         while True:
             gradients(j, gram, chosen, whole, w[:m], q[:m])
             gap = duality_gap(gram[j], np.float64(gram[j, j]), chosen, w[:m], q[:m], own, l1, l2, positive)
-            gaps[j - start] = gap / scale
+            gaps[place] = gap / scale
             if gap <= tolerance * scale or left <= 0:
                 break
             # solved no further than the whole problem is, lest a small set takes all the sweeps; and as `tolerance`
             # has no part in it, a tighter one goes on from where a wider one ends
             active = working_set(w[:m], q[:m], own, l1, positive, held)
             left -= descend(j, gram, chosen, active, w, q, l1, l2, positive, _INNER * gap, left)
-        weights[j - start, :] = 0
+        weights[place, :] = 0
+        twice = np.float64(gram[j, j])
         for c in range(m):
-            weights[j - start, chosen[c]] = w[c]
+            weights[place, chosen[c]] = w[c]
+            twice -= w[c] * (gram[j, chosen[c]] + q[c] - l2 * w[c]) - 2 * l1 * abs(w[c])
+        objectives[place] = twice / 2
 
 
 @kernel

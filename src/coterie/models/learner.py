@@ -13,9 +13,9 @@ import numpy as np
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.errors import CapabilityError, DataWarning, NotFittedError
+from coterie.errors import CapabilityError, DataWarning, FitInterrupted, NotFittedError
 from coterie.models.parameters import Parameter, parameters_of
-from coterie.models.training import Predict, Sweep, Training, Watch
+from coterie.models.training import Kept, Predict, Sweep, Training, Watch
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -102,7 +102,7 @@ class Learner(ABC):
         """Learn from `train`; a second call starts afresh.
 
         A model that learns in sweeps keeps the objective after each in `objective_` (float64 (sweeps,)). Ctrl-C
-        lets the running sweep end and raises KeyboardInterrupt; the model is then that of the sweeps done, and usable.
+        lets the running sweep end and raises FitInterrupted; the model is then that of the sweeps done, and usable.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class Learner(ABC):
             del self._training
         self.train_, self.catalog_ = train, catalog
         if training.interrupted:
-            raise KeyboardInterrupt(f"{type(self).__name__} was interrupted; it is fitted with the sweeps done by then")
+            raise FitInterrupted(type(self).__name__, training.done, training.total)
         return self
 
     def check(self, train: Interactions, catalog: Catalog | None = None) -> None:
@@ -167,14 +167,14 @@ class Learner(ABC):
         for parameter in self.parameters().values():
             parameter.check(getattr(self, parameter.name), type(self).__name__)
 
-    def _sweeps(self, total: int, keep: Mapping[str, Array], predict: Predict | None = None) -> Iterator[Sweep]:
+    def _sweeps(self, total: int, keep: Mapping[str, Kept], predict: Predict | None = None) -> Iterator[Sweep]:
         """For the loop of a model that learns in sweeps.
 
         Parameters
         ----------
         total : int
             How many there are to be; fewer come where some were done before, or after Ctrl-C.
-        keep : arrays by name
+        keep : arrays by name, or piles of what gets longer
             All that a sweep changes, and it changes it in place: where an earlier fit was cut off they are set
             to what it had.
         predict : callable or None

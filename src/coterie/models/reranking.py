@@ -13,7 +13,7 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Id
-from coterie.errors import ParameterError
+from coterie.errors import FitInterrupted, ParameterError
 from coterie.kernels.memory import require_memory
 from coterie.kernels.reranking import Pools, Steps, fill_lists
 from coterie.models.base import People, Recommender
@@ -202,10 +202,8 @@ class Reranked(Recommender):
         training = self._training
         try:
             model.fit(train, catalog, validation=training.validation, checkpoint=training.checkpoint)
-        except KeyboardInterrupt:
-            if not model.is_fitted:
-                raise
-            training.interrupted = True
+        except FitInterrupted as stop:
+            training.interrupted, training.done, training.total = True, stop.done, stop.total
         self.model_ = model
 
     def wrap(self) -> Self:

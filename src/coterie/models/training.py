@@ -69,6 +69,28 @@ class Sweep:
         return np.random.default_rng([self.seed, self.number])
 
 
+class Pile:
+    """An array (n,) that gets longer from sweep to sweep, for `keep`."""
+
+    def __init__(self, dtype: Any) -> None:
+        self._parts = [np.empty(0, dtype)]
+
+    def add(self, part: Array) -> None:
+        """Append the entries of `part` (m,)."""
+        self._parts.append(part.astype(self._parts[0].dtype))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        self._parts = [np.concatenate(self._parts)]
+        return self._parts[0] if dtype is None else self._parts[0].astype(dtype)
+
+    def __setitem__(self, everything: Any, entries: Array) -> None:
+        self._parts = [entries.astype(self._parts[0].dtype)]
+
+
+#: What a sweep changes in place.
+Kept = Array | Pile
+
+
 class Training:
     """What one call of `fit` was told besides the data, and what came of it.
 
@@ -76,6 +98,8 @@ class Training:
     ----------
     interrupted : bool
         Whether Ctrl-C ended the sweeps early; the model is then that of the sweeps done.
+    done, total : int
+        Sweeps, and how many there were to be.
     """
 
     def __init__(
@@ -89,31 +113,33 @@ class Training:
         self.train, self.catalog, self.validation, self.checkpoint = train, catalog, validation, checkpoint
         self.watch = watch
         self.interrupted = False
+        self.done = self.total = 0
         self._earlier: Any = None
 
     def sweeps(
-        self, model: Recommender, total: int, keep: Mapping[str, Array], predict: Predict | None
+        self, model: Recommender, total: int, keep: Mapping[str, Kept], predict: Predict | None
     ) -> Iterator[Sweep]:
         """The sweeps to do, one at a time; see `Learner._sweeps`."""
         judge = self._judge(predict, model)
         objectives, errors = np.full(total, np.nan), np.full(total, np.nan)
-        arrays = {f"kept.{name}": array for name, array in keep.items()} | {"objective": objectives, "error": errors}
-        done = self._resume(model, arrays)
+        arrays: dict[str, Kept] = {f"kept.{name}": array for name, array in keep.items()}
+        arrays |= {"objective": objectives, "error": errors}
+        self.done, self.total = self._resume(model, arrays), total
         self._hold_interrupts()
-        with progress(f"fitting {model.name}", total, done) as advance:
-            for number in range(done, total):
+        with progress(f"fitting {model.name}", total, self.done) as advance:
+            for number in range(self.done, total):
                 if self.interrupted:
                     break
                 sweep = Sweep(number, getattr(model, "random_state", 0))
                 yield sweep
-                done = number + 1
+                self.done = done = number + 1
                 if sweep.objective is not None:
                     _check(sweep, model)
                     objectives[number] = sweep.objective
                 if judge is not None:
                     errors[number] = judge()
                 if self.checkpoint is not None:
-                    write_folder(self.checkpoint, KIND, self._about(model, done), arrays)
+                    self._write(self.checkpoint, model, done, arrays)
                 advance(1, _account(number, total, objectives[number], errors[number]))
                 if self.watch is not None and self.watch(
                     done,
@@ -121,12 +147,12 @@ class Training:
                     lambda n=done: self.model_so_far(model, keep, objectives[:n]),  # type: ignore[misc]
                 ):
                     break
-        if np.isfinite(objectives[:done]).any():
-            model.objective_ = objectives[:done]  # type: ignore[attr-defined]
+        if np.isfinite(objectives[: self.done]).any():
+            model.objective_ = objectives[: self.done]  # type: ignore[attr-defined]
         if judge is not None:
-            model.held_out_rmse_ = errors[:done]  # type: ignore[attr-defined]
+            model.held_out_rmse_ = errors[: self.done]  # type: ignore[attr-defined]
 
-    def model_so_far(self, model: Recommender, keep: Mapping[str, Array], objectives: Array) -> Recommender:
+    def model_so_far(self, model: Recommender, keep: Mapping[str, Kept], objectives: Array) -> Recommender:
         """A fitted model of its own: what `model` would be, were it interrupted now."""
         other = copy(model)
         for learned in vars(other).keys() - other.parameters().keys():
@@ -167,14 +193,18 @@ class Training:
         parameters = {name: getattr(model, name) for name in model.parameters()}
         return {"model": model.name, "parameters": parameters, "data": self.train.fingerprint, "sweeps": done}
 
-    def _resume(self, model: Recommender, arrays: Mapping[str, Array]) -> int:
+    def _write(self, path: str | os.PathLike[str], model: Recommender, done: int, arrays: Mapping[str, Kept]) -> None:
+        parts = {name: np.asarray(array) for name, array in arrays.items()}
+        write_folder(path, KIND, self._about(model, done), parts)
+
+    def _resume(self, model: Recommender, arrays: Mapping[str, Kept]) -> int:
         """Put the arrays back to where the checkpoint has them, where there is one; the sweeps done by then."""
         path = self.checkpoint
         if path is None:
             return 0
         begun = os.path.lexists(os.path.join(path, MANIFEST))
         if not begun and (os.path.isdir(path) or not os.path.lexists(path)):
-            write_folder(path, KIND, self._about(model, 0), arrays)  # before any work: can it be written there?
+            self._write(path, model, 0, arrays)  # before any work: can it be written there?
             return 0
         stored = read_folder(path, KIND)
         about, wanted = dict(stored.meta), self._about(model, 0)
@@ -219,15 +249,15 @@ class Training:
 class _Standstill(Training):
     """No sweeps, but what those of another training have come to."""
 
-    def __init__(self, train: Interactions, reached: Mapping[str, Array], objectives: Array) -> None:
+    def __init__(self, train: Interactions, reached: Mapping[str, Kept], objectives: Array) -> None:
         super().__init__(train)
         self._reached, self._objectives = reached, objectives
 
     def sweeps(
-        self, model: Recommender, total: int, keep: Mapping[str, Array], predict: Predict | None
+        self, model: Recommender, total: int, keep: Mapping[str, Kept], predict: Predict | None
     ) -> Iterator[Sweep]:
         for name, array in keep.items():
-            array[...] = self._reached[name]
+            array[...] = np.asarray(self._reached[name])
         if np.isfinite(self._objectives).any():
             model.objective_ = self._objectives.copy()  # type: ignore[attr-defined]
         return iter(())
