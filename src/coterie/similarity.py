@@ -27,6 +27,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.interactions import Axis, Interactions, Rows
+from coterie.data.progress import progress
 from coterie.data.vocabulary import Id, Vocabulary
 from coterie.errors import ParameterError
 from coterie.kernels import corated
@@ -370,8 +371,10 @@ def _corated_neighbors(
             start, stop, *rows, *columns, statistics, codes, spread(x), shrinkage, max(1, min_overlap), absolute,
             values, indices,
         )  # fmt: skip
+        advance((stop - start) / n)
 
-    run_blocks(work, n, 64)
+    with progress(f"nearest {axis}", 1) as advance:
+        run_blocks(work, n, 64)
     return [Neighbors(x.vocabulary(axis), m, indices[i], values[i]) for i, m in enumerate(measures)]
 
 
@@ -397,7 +400,8 @@ def _gram_neighbors(x: Interactions, found: Measure, k: int, axis: Axis) -> tupl
         # the cosine knows no scale; a power of two brings products into float32's range and costs no digit
         values = np.ldexp(rows.values, -np.frexp(x.scale[1])[1])
         size = corated.row_statistics(rows.indptr, values)[:, 1]
-    indices, similarities = top_k_gram(rows.indptr, rows.indices, values, n_columns, size, jaccard, k)
+    with progress(f"nearest {axis}", 1) as advance:
+        indices, similarities = top_k_gram(rows.indptr, rows.indices, values, n_columns, size, jaccard, k, advance)
     similarities[indices < 0] = np.nan
     return indices, similarities
 

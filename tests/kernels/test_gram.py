@@ -38,7 +38,10 @@ def top_k(dense: np.ndarray, jaccard: bool, k: int) -> tuple[np.ndarray, np.ndar
     indptr, columns, values = compress(dense)
     size = np.diff(indptr) if jaccard else corated.row_statistics(indptr, values)[:, 1]
     values = np.ones_like(values) if jaccard else values
-    return gram.top_k_gram(indptr, columns, values, dense.shape[1], size, jaccard, k)
+    shares: list[float] = []
+    found = gram.top_k_gram(indptr, columns, values, dense.shape[1], size, jaccard, k, shares.append)
+    assert sum(shares) == pytest.approx(1)
+    return found
 
 
 def by_corated_entries(dense: np.ndarray, jaccard: bool, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ from coterie.kernels import least_squares
 from coterie.kernels.least_squares import Solver, System, half_sweep, pad_system, solve_rows
 from tests.reference import least_squares as reference
 
-SYSTEMS = ["ratings", "offsets", "confidences"]
+SYSTEMS = ["ratings", "offsets", "confidences", "biases", "weighted biases"]
 
 
 def world(k: int, kind: str, n: int = 24, m: int = 30) -> tuple[System, sp.csr_matrix, Any]:
@@ -24,17 +24,22 @@ def world(k: int, kind: str, n: int = 24, m: int = 30) -> tuple[System, sp.csr_m
     rows.sort_indices()
     fixed = (random.standard_normal((m, k)) / np.sqrt(k)).astype(np.float32)
     ridge = np.linspace(0.5, 2, n).astype(np.float32)
+    offsets = random.random(m).astype(np.float32)
+    biased = fixed.copy()
+    biased[:, -1] = 1
     systems = {
         "ratings": System(fixed),
-        "offsets": System(fixed, offsets=random.random(m).astype(np.float32)),
+        "offsets": System(fixed, offsets=offsets),
         "confidences": System(fixed, (0.0, 2.0), (1.0, 2.0), fixed.T @ fixed),
+        "biases": System(biased, offsets=offsets, ones=True),
+        "weighted biases": System(biased, (0.0, 2.0), (1.0, 2.0), offsets=offsets, ones=True),
     }
     return systems[kind], rows, ridge
 
 
 @pytest.mark.parametrize("few_rows", [1000, 0], ids=["numpy", "compiled"])
 @pytest.mark.parametrize("kind", SYSTEMS)
-@pytest.mark.parametrize("k", [1, 5, 16, 37])
+@pytest.mark.parametrize("k", [1, 5, 16, 17, 37, 65])
 def test_solutions_against_the_twin(k: int, kind: str, few_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(least_squares, "_FEW_ROWS", few_rows)
     system, rows, ridge = world(k, kind)
@@ -46,21 +51,22 @@ def test_solutions_against_the_twin(k: int, kind: str, few_rows: int, monkeypatc
 
 @pytest.mark.parametrize("solver", ["cholesky", "cg", "ials++"])
 @pytest.mark.parametrize("kind", SYSTEMS)
-def test_every_solver_says_how_far_it_came_and_gets_there(kind: str, solver: Solver) -> None:
-    system, rows, ridge = world(37, kind, n=8)
+@pytest.mark.parametrize("k", [33, 37])
+def test_every_solver_says_how_far_it_came_and_gets_there(k: int, kind: str, solver: Solver) -> None:
+    system, rows, ridge = world(k, kind, n=8)
     wide = pad_system(system)
     out = np.zeros((rows.shape[0], wide.fixed.shape[1]), np.float32)
-    out[:, :37] = np.random.default_rng(0).standard_normal((rows.shape[0], 37)) * 0.1
-    nothing = reference.minimum(system, rows, ridge, np.zeros_like(out)[:, :37])
+    out[:, :k] = np.random.default_rng(0).standard_normal((rows.shape[0], k)) * 0.1
+    nothing = reference.minimum(system, rows, ridge, np.zeros_like(out)[:, :k])
     before = np.inf
-    for _ in range(1 if solver == "cholesky" else 12):
+    for _ in range(1 if solver == "cholesky" else 40):
         done = half_sweep(wide, rows.indptr, rows.indices, rows.data, ridge, out, solver, 3, 16)
-        objective = reference.minimum(system, rows, ridge, out[:, :37])
+        objective = reference.minimum(system, rows, ridge, out[:, :k])
         assert nothing - done.gain == pytest.approx(objective, rel=1e-4)
         assert objective <= before * (1 + 1e-6)
         assert done.squares == pytest.approx(reference.squares(system, rows), rel=1e-5)
         before = objective
-    assert not out[:, 37:].any()  # padding stays empty
+    assert not out[:, k:].any()  # padding stays empty
     best = reference.minimum(system, rows, ridge, reference.solutions(system, rows, ridge))
     assert before == pytest.approx(best, rel=5e-3)
 
@@ -85,3 +91,14 @@ def test_what_has_no_unique_solution_is_an_error(few_rows: int, monkeypatch: pyt
         solve_rows(System(alike), rows.indptr, rows.indices, rows.data, np.zeros(2, np.float32))
     with pytest.raises(DivergenceError, match=r"row 1 has 2 ratings and 4 unknowns.*larger regularization"):
         solve_rows(System(fixed), rows.indptr, rows.indices, rows.data, np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize("few_rows", [1000, 0], ids=["numpy", "compiled"])
+def test_a_bias_that_the_factors_can_take_over_is_an_error(few_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least_squares, "_FEW_ROWS", few_rows)
+    random = np.random.default_rng(0)
+    fixed = random.standard_normal((40, 17)).astype(np.float32)
+    fixed[:, [0, 16]] = 1  # a factor is all ones too
+    rows = sp.csr_matrix(random.integers(1, 6, (1, 40)).astype(np.float32))
+    with pytest.raises(DivergenceError, match="the equations of row 0 cannot be solved"):
+        solve_rows(System(fixed, ones=True), rows.indptr, rows.indices, rows.data, np.zeros(1, np.float32))

@@ -13,7 +13,7 @@ _quiet: ContextVar[bool] = ContextVar("quiet", default=False)
 class Advance(Protocol):
     """Says how much more is done and, where there is something to say, how it goes."""
 
-    def __call__(self, more: int, note: str = "", /) -> None:
+    def __call__(self, more: float, note: str = "", /) -> None:
         """Any thread may call it."""
 
 
@@ -28,16 +28,16 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def progress(what: str, total: int | None, done: int = 0, *, unit: str = "") -> Iterator[Advance]:
+def progress(what: str, total: float | None, done: float = 0, *, unit: str = "") -> Iterator[Advance]:
     """Gives a function that is told how much more is done.
 
     Parameters
     ----------
     what : str
         Shown before the bar.
-    total : int or None
+    total : float or None
         All there is to do; None where that is not known.
-    done : int
+    done : float
         What was done before.
     unit : {"", "bytes"}
         How amounts are shown.
@@ -59,9 +59,9 @@ def progress(what: str, total: int | None, done: int = 0, *, unit: str = "") -> 
         disable=_quiet.get() or not console.is_terminal,
     )
     with bar, quiet():
-        task = bar.add_task(what, total=total, completed=done)
+        task = bar.add_task(what, total=total, completed=done)  # type: ignore[arg-type]  # a float will do
 
-        def advance(more: int, note: str = "", /) -> None:
+        def advance(more: float, note: str = "", /) -> None:
             bar.update(task, advance=more, description=f"{what}: {note}" if note else what)
 
         yield advance

@@ -307,7 +307,7 @@ class _Hunt:
         shares += [(time.perf_counter() - self.started) / self.budget] if self.budget else []
         share = 100 * min(1.0, max(shares))
         best = f", {self.validation.measure.name} {self.validation.best(values):.4f}" if values else ""
-        advance(share - self._told, f"trial {done + 1}{best}")  # type: ignore[arg-type]
+        advance(share - self._told, f"trial {done + 1}{best}")
         self._told = share
 
 

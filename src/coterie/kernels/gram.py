@@ -20,6 +20,8 @@ from coterie.kernels.parallel import run_blocks, thread_count
 Array = np.ndarray[Any, np.dtype[Any]]
 #: A block of ranks [start, stop) as its products with panels of ranks [low, high): low, high, products.
 Panels = Callable[[int, int], Iterator[tuple[int, int, Array]]]
+#: Told now and then what share of the work has been done since.
+Watch = Callable[[float], None]
 
 BLOCK = 384  # rows a block
 PANEL = 1536  # ranks a panel: a block's scores against it are 2.4 MB
@@ -241,13 +243,14 @@ def merge_lists(
 
 
 def top_k_gram(
-    indptr: Array, columns: Array, values: Array, n_columns: int, size: Array, jaccard: bool, k: int
-) -> tuple[Array, Array]:
+    indptr: Array, columns: Array, values: Array, n_columns: int, size: Array, jaccard: bool, k: int,
+    watch: Watch = lambda more: None,
+) -> tuple[Array, Array]:  # fmt: skip
     """The k most similar other rows of each row of a sparse non-negative matrix X (n, m), columns increasing in a row.
 
     ``s_ij = (X Xᵀ)_ij / (size_i size_j)``, the cosine where `size` (n,) are the norms; or with `jaccard`, for X
     of ones and the row lengths as `size`, ``s_ij = c / (size_i + size_j - c)`` with ``c = (X Xᵀ)_ij``. Pairs
-    with nothing in common are never neighbours.
+    with nothing in common are never neighbours. `watch` is as for `nearest_of_pairs`.
 
     Returns
     -------
@@ -264,12 +267,13 @@ def top_k_gram(
         counts, slot = np.zeros(n_columns, np.int32), np.full(n_columns, -1, np.int32)
         return lambda start, stop: panels_of_block(start, stop, ranked, counts, slot)
 
-    return nearest_of_pairs(pairs, n, k, ranked.order, size, scale, jaccard)
+    return nearest_of_pairs(pairs, n, k, ranked.order, size, scale, jaccard, watch=watch)
 
 
 def nearest_of_pairs(
-    pairs: Callable[[], Panels], n: int, k: int, order: Array, size: Array, scale: Array, jaccard: bool, first: int = 0
-) -> tuple[Array, Array]:
+    pairs: Callable[[], Panels], n: int, k: int, order: Array, size: Array, scale: Array, jaccard: bool, first: int = 0,
+    watch: Watch = lambda more: None,
+) -> tuple[Array, Array]:  # fmt: skip
     """The k nearest others of each of n rows, from the products of blocks of ranks with the ranks before them.
 
     Parameters
@@ -281,6 +285,8 @@ def nearest_of_pairs(
         As in `offer_panel`.
     first : int
         Pairs of two ranks before this one are left out.
+    watch : callable
+        Told now and then what share of the pairs has been looked at since.
 
     Returns
     -------
@@ -304,6 +310,7 @@ def nearest_of_pairs(
                     start, stop, low, high, scores, size, scale, jaccard, order,
                     lists[thread], lists_rows[thread], limit,
                 )  # fmt: skip
+            watch((stop**2 - start**2) / (n**2 - first**2))
 
     run_blocks(work, n_threads, 1)
     out, out_rows = np.empty((n, k), np.float32), np.empty((n, k), np.int32)

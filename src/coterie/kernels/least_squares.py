@@ -48,6 +48,8 @@ class System(NamedTuple):
         o_j.
     unknowns : int or None
         Columns of `fixed` that are real, where the rest is padding.
+    ones : bool
+        Whether the last real column is all ones, as that of a bias is: it may then cost a sum in place of products.
     """
 
     fixed: Array
@@ -56,6 +58,7 @@ class System(NamedTuple):
     base: Array | None = None
     offsets: Array | None = None
     unknowns: int | None = None
+    ones: bool = False
 
     def few(
         self, indptr: Array, indices: Array, values: Array, ridge: Array, who: Callable[[int], str] = _row
@@ -177,6 +180,7 @@ def half_sweep(
     offsets = np.zeros(1, np.float32) if system.offsets is None else system.offsets
     scalars = np.array([*system.weight, *system.target], np.float32)
     plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns or k
+    ones = system.ones and free and unknowns > 1 and padded(unknowns - 1) == unknowns - 1
 
     def work(start: int, stop: int) -> tuple[float, float]:
         sums = np.zeros(2)
@@ -188,7 +192,7 @@ def half_sweep(
         elif solver == "ials++":
             failed = loops.solve_blocks(*rows, padded(block), unknowns, part, sums)
         else:
-            failed = loops.solve_range(*rows, plain, free, unknowns, part, sums)
+            failed = loops.solve_range(*rows, plain, free, ones, unknowns, part, sums)
         if failed >= 0:
             raise _singular(who(start + failed), int(np.diff(indptr)[start + failed]), unknowns)
         return float(sums[0]), float(sums[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -22,27 +23,31 @@ _UNCERTAIN = np.float32(UNCERTAIN)
 @kernel
 def solve_range(
     indptr: Array, indices: Array, values: Array, fixed: Array, base: Array, ridge: Array, offsets: Array,
-    scalars: Array, plain: bool, free: bool, unknowns: int, out: Array, sums: Array,
+    scalars: Array, plain: bool, free: bool, ones: bool, unknowns: int, out: Array, sums: Array,
 ) -> int:  # fmt: skip
     """Solve the rows of `out` exactly; adds to `sums` what `Progress` says. The first row that has no unique solution
     is given back, else -1.
 
-    `plain`: all weights are 1. `free`: the base is zero, so a row without entries has the solution 0.
+    `plain`: all weights are 1. `free`: the base is zero, so a row without entries has the solution 0. `ones`: the last
+    unknown's column is all ones, those before it are whole vectors, and the base is zero.
     """
     n, k = out.shape
+    if ones:
+        k = unknowns - 1
     gathered = np.zeros((_GATHERED, k), np.float32)
     matrix = np.empty((k, k), np.float32)
-    right = np.empty(k, np.float32)
+    right, border = np.empty(k, np.float32), np.empty(k, np.float32)
     kept, floors = np.empty(k, np.float32), np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
     shifted = len(offsets) > 1
     for row in range(n):
         begin, end = indptr[row], indptr[row + 1]
+        out[row, :] = 0
         if begin == end:
-            out[row, :] = 0
             continue
         right[:] = 0
-        squares = 0.0
+        border[:] = 0
+        squares = total = mass = 0.0
         if free:
             matrix[:, :] = 0
         else:
@@ -50,13 +55,15 @@ def solve_range(
         for first in range(begin, end, _GATHERED):
             last = min(first + _GATHERED, end)
             for a in range(first, last):
-                fetch_row(fixed, indices[min(a + _AHEAD, end - 1)])
+                fetch_row(fixed, indices[min(a + _AHEAD, end - 1)], k)
                 j, v = indices[a], values[a]
                 weight = w0 + w1 * v
                 coefficient = t0 + t1 * v
                 if shifted:
                     coefficient -= weight * offsets[j]
                 squares += coefficient * coefficient
+                total += coefficient
+                mass += weight
                 source, target = fixed[j], gathered[a - first]
                 if plain:
                     for f in range(k):
@@ -68,13 +75,26 @@ def solve_range(
                         target[f] = root * source[f]
                         right[f] += coefficient * source[f]
             add_gram(gathered, 0, last - first, matrix)
+            if ones:
+                for a in range(first, last):
+                    root, source = np.float32(1) if plain else np.sqrt(w0 + w1 * values[a]), gathered[a - first]
+                    for f in range(k):
+                        border[f] += root * source[f]
         for f in range(k):
             matrix[f, f] += ridge[row] if f < unknowns else np.float32(1)
             kept[f] = right[f]
             floors[f] = _UNCERTAIN * matrix[f, f]
-        if not solve_positive(matrix, right, floors):
+        if not factorize(matrix, right, floors):
             return row
         gain = 0.0
+        if ones:
+            pivot = np.float32(mass) + ridge[row]
+            bias = eliminate(matrix, right, border, np.float32(total), pivot, _UNCERTAIN * pivot)
+            if math.isnan(bias):
+                return row
+            out[row, k] = bias
+            gain += bias * total
+        substitute(matrix, right)
         for f in range(k):
             out[row, f] = right[f]
             gain += right[f] * kept[f]
@@ -86,9 +106,19 @@ def solve_range(
 @kernel
 def solve_positive(matrix: Array, right: Array, floors: Array) -> bool:
     """Solve ``matrix @ x = right`` in place (x takes the place of `right`); False where a pivot is at most its floor.
+    The upper triangle of `matrix` becomes as `factorize` says."""
+    if not factorize(matrix, right, floors):
+        return False
+    substitute(matrix, right)
+    return True
 
-    The upper triangle of `matrix` (k, k), k a whole number of vectors, becomes U with matrix = U'U, the inverses of
-    its diagonal on the diagonal: a panel of rows at a time, and what follows it is brought up to date in tiles.
+
+@kernel
+def factorize(matrix: Array, right: Array, floors: Array) -> bool:
+    """The upper triangle of `matrix` (k, k), k a whole number of vectors, becomes U with matrix = U'U, the inverses of
+    its diagonal on the diagonal, and `right` (k,) the y with U'y = right; False where a pivot is at most its floor.
+
+    A panel of rows at a time, and what follows it is brought up to date in tiles.
     """
     k = matrix.shape[0]
     for panel in range(0, k, LANES):
@@ -117,13 +147,43 @@ def solve_positive(matrix: Array, right: Array, floors: Array) -> bool:
                 for c in range(k - after):
                     rest[c] -= solved * upper[c]
             subtract_gram(matrix, panel, LANES, after)
+    return True
+
+
+@kernel
+def eliminate(matrix: Array, right: Array, border: Array, total: Any, corner: Any, floor: Any) -> Any:
+    """The last unknown of ``[[U'U, border], [border', corner]]``, whose right side ends in `total`; NaN where its pivot
+    is at most its floor.
+
+    In: `matrix` and `right` as `factorize` leaves them. Out: `right` without what the last unknown explains.
+    """
+    k = len(border)
+    pivot, rest = corner, total
+    for p in range(k):
+        border[p] *= matrix[p, p]
+        solved, upper, later = border[p], matrix[p, p + 1 :], border[p + 1 :]
+        for c in range(k - 1 - p):
+            later[c] -= solved * upper[c]
+        pivot -= solved * solved
+        rest -= solved * right[p]
+    if not pivot > floor:
+        return math.nan
+    last = rest / pivot
+    for p in range(k):
+        right[p] -= last * border[p]
+    return last
+
+
+@kernel
+def substitute(matrix: Array, right: Array) -> None:
+    """Solve ``U x = right`` in place, `matrix` as `factorize` leaves it."""
+    k = matrix.shape[0]
     for p in range(k - 1, -1, -1):
         upper, rest = matrix[p, p + 1 :], right[p + 1 :]
         total = np.float32(0)
         for c in range(k - 1 - p):
             total += upper[c] * rest[c]
         right[p] = (right[p] - total) * matrix[p, p]
-    return True
 
 
 @kernel
@@ -156,7 +216,7 @@ def refine_rows(
         for f in range(k):
             residual[f] = -product[f] - lam * x[f]
         for a in range(begin, end):
-            fetch_row(fixed, indices[min(a + _AHEAD, end - 1)])
+            fetch_row(fixed, indices[min(a + _AHEAD, end - 1)], k)
             j, v = indices[a], values[a]
             source, target = fixed[j], gathered[a - begin]
             dot = np.float32(0)
@@ -244,7 +304,7 @@ def solve_blocks(
             continue
         squares = gain = np.float64(0)
         for a in range(begin, end):
-            fetch_row(fixed, indices[min(a + _AHEAD, end - 1)])
+            fetch_row(fixed, indices[min(a + _AHEAD, end - 1)], k)
             j, v = indices[a], values[a]
             weight, coefficient = w0 + w1 * v, t0 + t1 * v
             if shifted:

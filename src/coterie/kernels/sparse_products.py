@@ -64,7 +64,7 @@ def multiply_rows(
         sums = out[row, column : column + NARROW]
         sums[:] = 0
         for a in range(indptr[row], indptr[row + 1]):
-            fetch_row(block, indices[min(a + _AHEAD, last)])
+            fetch_row(block, indices[min(a + _AHEAD, last)], NARROW)
             add_row(values[a : a + 1], block[indices[a]], sums)
 
 
@@ -78,7 +78,7 @@ def add_gram_product(start: int, stop: int, indptr: Array, indices: Array, value
     for row in range(start, stop):
         product[:] = 0
         for a in range(indptr[row], indptr[row + 1]):
-            fetch_row(pairs, indices[min(a + _AHEAD, last)])
+            fetch_row(pairs, indices[min(a + _AHEAD, last)], 2 * NARROW)
             add_row(values[a : a + 1], pairs[indices[a]], product)
         for a in range(indptr[row], indptr[row + 1]):
             add_row(values[a : a + 1], product, pairs[indices[a], NARROW:])

@@ -164,11 +164,10 @@ if _compiled:
                 _subtract_tile(panel + 4 * r, k, panel + 4 * c, k, count, out + 4 * (r * k + c), k)
 
     @kernel
-    def fetch_row(matrix: Array, row: int) -> None:
-        """Have a row of a contiguous float32 matrix brought near before it is read."""
-        width = matrix.shape[1]
-        start = matrix.ctypes.data + 4 * row * width
-        for line in range(0, 4 * width, 64):
+    def fetch_row(matrix: Array, row: int, count: int) -> None:
+        """Have the first `count` numbers of a row of a contiguous float32 matrix brought near before they are read."""
+        start = matrix.ctypes.data + 4 * row * matrix.shape[1]
+        for line in range(0, 4 * count, 64):
             _prefetch(start + line)  # type: ignore[call-arg]
 
     @kernel
@@ -184,7 +183,7 @@ if _compiled:
 
 else:
 
-    def fetch_row(matrix: Array, row: int) -> None:
+    def fetch_row(matrix: Array, row: int, count: int) -> None:
         """Nothing, where nothing is compiled."""
 
     def add_row(weight: Array, row: Array, out: Array) -> None:

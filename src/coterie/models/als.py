@@ -177,7 +177,9 @@ class ALS(FactorModel):
         if expected is not None:
             rows = rows._replace(values=residuals(rows, self.unit_ * expected, others))
         ridge = self._ridge(np.diff(rows.indptr))
-        system = System(others, target=(0.0, 1 / self.unit_), offsets=offsets, unknowns=d + self.biases)
+        system = System(
+            others, target=(0.0, 1 / self.unit_), offsets=offsets, unknowns=d + self.biases, ones=self.biases
+        )
         done = half_sweep(
             system, *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
         )
@@ -255,7 +257,7 @@ class ALS(FactorModel):
         rows = Rows(raters.indptr, raters.indices, raters.data)
         if expected is not None:
             rows = rows._replace(values=residuals(rows, self.unit_ * expected, users))
-        system = System(users, target=(0.0, 1 / self.unit_), offsets=offsets)
+        system = System(users, target=(0.0, 1 / self.unit_), offsets=offsets, ones=self.biases)
         solved = solve_rows(system, *rows, self._ridge(np.diff(rows.indptr)))
         self._set_items(items, solved if expected is None else solved + expected)
 

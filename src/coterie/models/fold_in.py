@@ -39,7 +39,7 @@ class LeastSquaresFoldIn:
         self.biased = system.offsets is not None
         if self.biased:  # the bias is the factor of a column of ones
             ones = np.ones((len(system.fixed), 1), np.float32)
-            system = system._replace(fixed=np.hstack([system.fixed, ones]))
+            system = system._replace(fixed=np.hstack([system.fixed, ones]), ones=True)
         self.system, self.ridge = system, ridge
 
     def __call__(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
