@@ -106,7 +106,8 @@ def test_rows_are_those_of_the_items_asked_for() -> None:
     titles = TitleVectors(VECTORS).fit(catalog())
     whole = titles.transform(catalog()).matrix
     some = titles.transform(catalog(), Vocabulary([12, 99, 10], "item"))
-    np.testing.assert_array_equal(some.matrix, np.vstack([whole[2], np.zeros(6), whole[0]]))
+    expected = np.vstack([whole[2], np.zeros(6), whole[0]])
+    np.testing.assert_allclose(some.matrix, expected, atol=1e-7)  # BLAS may round otherwise where there are more rows
     assert some.known.tolist() == [True, False, True]
 
 

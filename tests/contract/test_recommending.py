@@ -223,9 +223,12 @@ def test_an_empty_profile_is_a_stranger_too(case: Case) -> None:
 def test_a_profile_is_checked(case: Case) -> None:
     model, x = fitted(case), world()
     item = int(x.items.ids[0])
-    for bad in (float("nan"), float("inf"), 1e300, None, "5"):
+    for bad in (float("nan"), float("inf"), 1e300, np.float16("inf"), None, "5"):
         with pytest.raises(ParameterError, match=rf"rates item {item} with {re.escape(repr(bad))}"):
             model.recommend_for({item: bad})  # type: ignore[dict-item]
+    with pytest.raises(ParameterError, match=rf"rates item {item} with a number of 16,610 bits"):
+        model.recommend_for({item: 10**5000})
+    assert_frame_equal(model.recommend_for({item: np.float16(4)}), model.recommend_for({item: 4}), check_exact=True)
     with pytest.raises(UnknownIdError, match="unknown item 3"):
         model.recommend_for({item: 4.0, 3: 5.0})
     with pytest.raises(TypeError, match=r"a profile maps item ids to ratings.*got list"):

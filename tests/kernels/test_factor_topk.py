@@ -85,3 +85,15 @@ def test_no_people_no_items() -> None:
         assert counts.tolist() == [0, 0]
     for indices, _, _ in lists_of(np.ones((0, 2), np.float32), None, *nothing):
         assert len(indices) == 0
+
+
+@pytest.mark.parametrize("size", [1e-19, 1e-22, 1e-37])
+def test_short_vectors_have_lists_too(size: float) -> None:
+    random = np.random.default_rng(0)
+    people = (random.standard_normal((3, 6)) * size).astype(np.float32)
+    factors = random.standard_normal((900, 6)).astype(np.float32)
+    indices, values, counts = top_k_few(people, None, measure_reach(factors, None, np.ones(900, bool), 1.0), 5, None)
+    assert (counts == 5).all()
+    best = np.sort(people.astype(float) @ factors.T.astype(float), axis=1)[:, :-6:-1]
+    np.testing.assert_allclose(values, best, rtol=1e-5, atol=1e-44)
+    assert (indices >= 0).all()

@@ -102,3 +102,13 @@ def test_a_bias_that_the_factors_can_take_over_is_an_error(few_rows: int, monkey
     rows = sp.csr_matrix(random.integers(1, 6, (1, 40)).astype(np.float32))
     with pytest.raises(DivergenceError, match="the equations of row 0 cannot be solved"):
         solve_rows(System(fixed, ones=True), rows.indptr, rows.indices, rows.data, np.zeros(1, np.float32))
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "ials++"])
+def test_a_single_column_has_its_offset(solver: Solver) -> None:
+    system = pad_system(System(np.ones((1, 1), np.float32), offsets=np.array([3.0], np.float32)))
+    rows = sp.csr_matrix(np.array([[5], [4]], np.float32))
+    out = np.zeros((2, system.fixed.shape[1]), np.float32)
+    for _ in range(3):
+        half_sweep(system, rows.indptr, rows.indices, rows.data, np.ones(2, np.float32), out, solver)
+    np.testing.assert_allclose(out[:, 0], [1.0, 0.5], rtol=1e-6)

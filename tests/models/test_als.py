@@ -47,6 +47,17 @@ def test_the_traced_objective_is_that_of_the_formula_and_never_rises(
     assert (np.diff(model.objective_) <= 1e-6 * model.objective_[0]).all()
 
 
+@pytest.mark.parametrize("dense", [[[3], [4], [5], [4]], [[1, 2, 3, 4, 5]]], ids=["item", "user"])
+def test_one_item_or_one_user_is_enough(dense: list[list[int]]) -> None:
+    x = interactions(np.array(dense))
+    model = ct.ALS(2, 0.05, init_scale=0.1, n_iterations=5).fit(x)
+    assert model.objective_[-1] == pytest.approx(explicit_objective(model, x), rel=1e-5, abs=1e-6)
+    assert (np.diff(model.objective_) <= 1e-6).all()
+    np.testing.assert_allclose(
+        model.recommend_for({})["score"].max(), model.mean_ + model.item_biases_.max(), rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize("high", [5, 60])
 @pytest.mark.parametrize("biases", [True, False])
 def test_users_and_items_are_the_solutions_of_their_systems(biases: bool, high: int) -> None:

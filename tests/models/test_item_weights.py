@@ -204,6 +204,12 @@ def test_only_the_nearest_items_have_weights() -> None:
     np.testing.assert_array_equal(every, ct.SLIM(l1_regularization=0.1).fit(x).item_weights_.toarray())
 
 
+def test_slim_of_no_ratings_has_a_trace_too() -> None:
+    model = ct.SLIM().fit(interactions(np.zeros((3, 2))))
+    assert model.objective_.tolist() == [0.0]
+    assert model.item_weights_.nnz == 0
+
+
 @pytest.mark.filterwarnings("ignore:the model learned from choices")
 @settings(max_examples=25)
 @given(rated(st.just(HALF_STARS)), rated(st.just(HALF_STARS)), st.sampled_from([None, 2]))

@@ -13,12 +13,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 # Items that are looked at first: enough for the k best of them to be good, few enough to stay in the cache.
 _FIRST = 512
-# A bound is raised by this share, and what has to be reached lowered by that one: more than scores are rounded by.
-_SLACK, _ROUNDING = np.float32(1e-4), 1e-6
+# A bound is multiplied by this, and what has to be reached lowered by that share: more than scores are rounded by.
+_SLACK, _ROUNDING = 1 + 1e-4, 1e-6
 # With more candidates than this share of the items, it is faster to go through all of them in order.
 _MANY = 0.25
-# What anything reaches that may be found at all.
-_LEAST = float(np.finfo(np.float32).min)
+# What anything reaches that may be found at all, and below what numbers lose digits.
+_LEAST, _TINY = float(np.finfo(np.float32).min), float(np.finfo(np.float32).tiny)
 
 
 class Reach(NamedTuple):
@@ -79,10 +79,10 @@ def top_k_few(
     indices, values, counts = no_lists(len(people), len(items.biases), k)
     width = indices.shape[1]
     for row, person in enumerate(people):
-        length = np.sqrt(person @ person)
+        length = np.linalg.norm(person.astype(np.float64))  # squares of small numbers are 0 in float32
         if not width or (offsets is None and not length):
             continue
-        reach = items.lengths * (length + _SLACK * length)
+        reach = items.lengths * np.float32(length * _SLACK)
         reach += items.biases
         if seen is not None:
             reach[seen[1][seen[0][row] : seen[0][row + 1]]] = -np.inf
@@ -101,7 +101,8 @@ def _best(person: Array, offset: np.float32, items: Reach, k: int, reach: Array)
     scores += items.first_biases
     scores[reach[items.first] == -np.inf] = -np.inf
     least = float(np.partition(scores, -k)[-k]) if k <= len(scores) else -np.inf
-    candidates = np.flatnonzero(reach >= max(least - _ROUNDING * (abs(least) + abs(offset)), _LEAST))
+    rounding = _ROUNDING * (abs(least) + abs(offset)) + _TINY
+    candidates = np.flatnonzero(reach >= max(least - rounding, _LEAST))
     if len(candidates) > _MANY * len(reach):
         with one_blas_thread:
             scores = (items.factors @ person)[candidates]

@@ -177,7 +177,7 @@ def half_sweep(
 
     n, k = out.shape
     base = np.zeros((k, k), np.float32) if system.base is None else system.base
-    offsets = np.zeros(1, np.float32) if system.offsets is None else system.offsets
+    offsets = np.empty(0, np.float32) if system.offsets is None else system.offsets
     scalars = np.array([*system.weight, *system.target], np.float32)
     plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns or k
     ones = system.ones and free and unknowns > 1 and padded(unknowns - 1) == unknowns - 1

@@ -39,7 +39,7 @@ def solve_range(
     right, border = np.empty(k, np.float32), np.empty(k, np.float32)
     kept, floors = np.empty(k, np.float32), np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
-    shifted = len(offsets) > 1
+    shifted = len(offsets) > 0
     for row in range(n):
         begin, end = indptr[row], indptr[row + 1]
         out[row, :] = 0
@@ -204,7 +204,7 @@ def refine_rows(
     direction = np.empty(k, np.float32)
     product = np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
-    shifted = len(offsets) > 1
+    shifted = len(offsets) > 0
     for row in range(n):
         begin, end = indptr[row], indptr[row + 1]
         x, lam = out[row], ridge[row]
@@ -295,7 +295,7 @@ def solve_blocks(
     kept, floors = np.empty(size, np.float32), np.empty(size, np.float32)
     product = np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
-    shifted = len(offsets) > 1
+    shifted = len(offsets) > 0
     for row in range(n):
         begin, end = indptr[row], indptr[row + 1]
         x, lam = out[row], ridge[row]

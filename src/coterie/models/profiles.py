@@ -35,8 +35,10 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
     columns = train.items.indices(list(profile))
     if not _plain(profile):
         for item, rating in profile.items():
-            if not isinstance(rating, numbers.Real) or not abs(rating) <= _LARGEST:
-                raise ParameterError(f"the profile rates item {item!r} with {rating!r}; ratings are finite numbers")
+            if not _is_finite(rating):
+                long = isinstance(rating, int) and rating.bit_length() > 128
+                shown = f"a number of {rating.bit_length():,} bits" if long else repr(rating)
+                raise ParameterError(f"the profile rates item {item!r} with {shown}; ratings are finite numbers")
     values = np.array(list(profile.values()), np.float32)
     low, high = train.scale
     if low < high and len(values) and not (values.min() >= low and values.max() <= high):
@@ -57,6 +59,13 @@ def _plain(profile: Profile) -> bool:
     """Whether all ratings are finite numbers of Python's own kinds, which is quickly seen."""
     ratings = profile.values()
     return {float, int}.issuperset(map(type, ratings)) and all(map(_LARGEST.__ge__, map(abs, ratings)))
+
+
+def _is_finite(rating: Any) -> bool:
+    try:
+        return isinstance(rating, numbers.Real) and abs(float(rating)) <= _LARGEST
+    except OverflowError:
+        return False
 
 
 @lru_cache(maxsize=8)

@@ -91,7 +91,7 @@ class SLIM(ItemWeightsModel):
         size = int(np.clip(n // _SWEEPS, _FEWEST, _MOST))
         keep: dict[str, Kept] = {"gaps": gaps, "objectives": objectives, **columns.parts}
         nets = None
-        for sweep in self._sweeps(-(-n // size), keep):
+        for sweep in self._sweeps(max(1, -(-n // size)), keep):
             nets = nets or self._nets(train)
             items = columns.order[sweep.number * size :][:size]
             weights = np.zeros((len(items), n), np.float32)
