@@ -6,7 +6,6 @@ BLAS on one thread, and which ones there are depends on the size of the matrix a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,6 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 BLOCK = 1536  # rows taken at once, few enough that what one thread does alone does not count
 TILE = BLOCK // 3  # rows or columns of a product, for every thread to have some; a block is made of whole tiles
-
-_LAST, _PARTS = 2, 4  # the last tiles of each step, and the parts that they are cut into
 
 
 def invert_symmetric(matrix: Array) -> bool:
@@ -74,14 +71,14 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
         below = matrix[stop + a : stop + b, start:stop]
         below[:] = _times_triangle(inverse, below.T).T
 
-    _run_tiles(subtract, len(matrix) - start)
+    run_blocks(subtract, len(matrix) - start, TILE)
     factor, failed = spotrf(matrix[start:stop, start:stop].T, lower=0, clean=1)  # LAPACK counts by columns
     if failed or not np.isfinite(factor).all():
         return False
     transposed, failed = strtri(factor, lower=0)
     inverse = np.ascontiguousarray(transposed.T)
     matrix[start:stop, start:stop] = inverse
-    _run_tiles(divide, len(matrix) - stop)
+    run_blocks(divide, len(matrix) - stop, TILE)
     return not failed and bool(np.isfinite(inverse).all())
 
 
@@ -96,8 +93,8 @@ def _invert_factor(matrix: Array, start: int, stop: int) -> None:
     def multiply(a: int, b: int) -> None:
         matrix[start:stop, a:b] = own[:, a:] @ matrix[a:start, a:b]
 
-    _run_tiles(divide, start)
-    _run_tiles(multiply, start)
+    run_blocks(divide, start, TILE)
+    run_blocks(multiply, start, TILE)
 
 
 def _multiply(matrix: Array, start: int, stop: int) -> None:
@@ -109,14 +106,7 @@ def _multiply(matrix: Array, start: int, stop: int) -> None:
             if start + j > a:  # not all of it above the diagonal
                 matrix[start + i : start + j, a:b] = own[i:, i:j].T @ matrix[start + i :, a:b]
 
-    _run_tiles(multiply, stop)
-
-
-def _run_tiles(work: Callable[[int, int], None], n: int) -> None:
-    """`work(start, stop)` for all tiles of n rows or columns; the last ones in parts, so that threads end together."""
-    tiles = list(blocks(n, TILE))
-    tiles[-_LAST:] = [(a + i, a + j) for a, b in tiles[-_LAST:] for i, j in blocks(b - a, max(1, TILE // _PARTS))]
-    run_blocks(lambda tile, _: work(*tiles[tile]), len(tiles), 1)
+    run_blocks(multiply, stop, TILE)
 
 
 def _copy(rows: Array) -> Array:

@@ -36,9 +36,9 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
     if not _plain(profile):
         for item, rating in profile.items():
             if not _is_finite(rating):
-                long = isinstance(rating, int) and rating.bit_length() > 128
-                shown = f"a number of {rating.bit_length():,} bits" if long else repr(rating)
-                raise ParameterError(f"the profile rates item {item!r} with {shown}; ratings are finite numbers")
+                raise ParameterError(
+                    f"the profile rates item {item!r} with {_shown(rating)}; ratings are finite numbers"
+                )
     values = np.array(list(profile.values()), np.float32)
     low, high = train.scale
     if low < high and len(values) and not (values.min() >= low and values.max() <= high):
@@ -66,6 +66,12 @@ def _is_finite(rating: Any) -> bool:
         return isinstance(rating, numbers.Real) and abs(float(rating)) <= _LARGEST
     except OverflowError:
         return False
+
+
+def _shown(rating: Any) -> str:
+    """What was given; of an integer too long to print, how long it is."""
+    too_long = isinstance(rating, int) and rating.bit_length() > 128
+    return f"a number of {rating.bit_length():,} bits" if too_long else repr(rating)
 
 
 @lru_cache(maxsize=8)
