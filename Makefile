@@ -36,8 +36,8 @@ lint: setup  ## style, types and which room may import which
 	$(BIN)/lint-imports
 
 test: lint docs  ## lint, all tests, the kernels once more as plain Python, and the documentation
-	$(BIN)/pytest -q -n $(WORKERS)
-	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -n $(WORKERS) tests/kernels
+	$(BIN)/pytest -q -n $(WORKERS) --dist worksteal
+	NUMBA_DISABLE_JIT=1 $(BIN)/pytest -q -n $(WORKERS) --dist worksteal tests/kernels
 
 docs: setup  ## the documentation, into build/docs; any warning is an error
 	$(BIN)/sphinx-build -q -W --keep-going -E -d build/doctrees docs build/docs
