@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -15,9 +15,6 @@ from coterie.cli.output import INTERRUPTED, Output, UsageError, cell, complain, 
 from coterie.data.wording import counted
 from coterie.errors import FitInterrupted
 from coterie.models.registry import MODELS, model_class
-
-if TYPE_CHECKING:
-    pass
 
 
 def fit(
