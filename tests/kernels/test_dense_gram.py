@@ -16,17 +16,21 @@ SHAPES = st.fixed_dictionaries(
         "BLOCK": st.sampled_from([1, 2, 3, 384]),
         "PANEL": st.sampled_from([1, 2, 5, 1536]),
         "CHUNK": st.sampled_from([1, 2, 4096]),
-        "SCATTER_COST": st.sampled_from([0.0, 2.0, 1e9]),  # nothing dense, some, everything
     }
 )
+COSTS = st.sampled_from([0.0, 2.0, 1e9])  # nothing dense, some, everything
 
 
-@given(rated(max_rows=9), SHAPES, st.sampled_from([1, 4, 1000]), st.integers(1, 3))
-def test_products_are_those_of_the_twin(dense: np.ndarray, shape: dict[str, float], entries: int, threads: int) -> None:
+@given(rated(max_rows=9), SHAPES, COSTS, st.sampled_from([1, 4, 1000]), st.integers(1, 3))
+def test_products_are_those_of_the_twin(
+    dense: np.ndarray, shape: dict[str, int], cost: float, entries: int, threads: int
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in shape.items():
             patch.setattr(gram, name, value)
+        patch.setattr(dense_gram, "SCATTER_COST", cost)
         patch.setattr(dense_gram, "ENTRIES", entries)
+        patch.setattr(dense_gram, "ROWS", shape["BLOCK"])
         patch.setenv("COTERIE_THREADS", str(threads))
         found = dense_gram.dense_gram(*compress(dense.T), len(dense))
     assert (found.dtype, found.flags.c_contiguous) == (np.float32, True)
@@ -36,13 +40,14 @@ def test_products_are_those_of_the_twin(dense: np.ndarray, shape: dict[str, floa
 
 
 @settings(max_examples=20)
-@given(rated(st.just(HALF_STARS), max_rows=9), SHAPES)
-def test_any_number_of_threads_gives_the_same_bytes(dense: np.ndarray, shape: dict[str, float]) -> None:
+@given(rated(st.just(HALF_STARS), max_rows=9), SHAPES, COSTS)
+def test_any_number_of_threads_gives_the_same_bytes(dense: np.ndarray, shape: dict[str, int], cost: float) -> None:
     found = set()
     for threads in "123":
         with pytest.MonkeyPatch.context() as patch:
             for name, value in shape.items():
                 patch.setattr(gram, name, value)
+            patch.setattr(dense_gram, "SCATTER_COST", cost)
             patch.setenv("COTERIE_THREADS", threads)
             found.add(np.tril(dense_gram.dense_gram(*compress(dense.T), len(dense))).tobytes())
     assert len(found) == 1

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from coterie.kernels.blas import add_product, add_square, times_triangle, triangle_times
 from coterie.kernels.parallel import blocks, one_blas_thread, run_blocks
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-BLOCK = 1536  # rows taken at once, few enough that what one thread does alone does not count
+BLOCK = 1152  # rows taken at once, few enough that what one thread does alone does not count
 TILE = BLOCK // 3  # rows or columns of a product, for every thread to have some; a block is made of whole tiles
 
 
@@ -60,16 +61,17 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
     """The columns [start, stop) of L, those before being done; on the diagonal the inverse of their block of L."""
     from scipy.linalg.lapack import spotrf, strtri
 
-    own = _copy(matrix[start:stop, :start])
-    matrix[start:stop, start:stop] = np.tril(matrix[start:stop, start:stop])  # what stands above is anything
+    own, size = matrix[start:stop, :start], stop - start
 
     def subtract(a: int, b: int) -> None:
-        width = min(b, stop - start)
-        matrix[start + a : start + b, start : start + width] -= matrix[start + a : start + b, :start] @ own[:width].T
+        rows, before = matrix[start + a : start + b], matrix[start + a : start + b, :start]
+        width = min(a, size)
+        add_product(rows[:, start : start + width], before, own[:width].T, -1)
+        if a < size:  # on the diagonal
+            add_square(rows[:, start + a : start + b], before, -1)
 
     def divide(a: int, b: int) -> None:
-        below = matrix[stop + a : stop + b, start:stop]
-        below[:] = _times_triangle(inverse, below.T).T
+        times_triangle(matrix[stop + a : stop + b, start:stop], inverse.T)
 
     run_blocks(subtract, len(matrix) - start, TILE)
     factor, failed = spotrf(matrix[start:stop, start:stop].T, lower=0, clean=1)  # LAPACK counts by columns
@@ -84,14 +86,17 @@ def _factorise(matrix: Array, start: int, stop: int) -> bool:
 
 def _invert_factor(matrix: Array, start: int, stop: int) -> None:
     """The rows [start, stop) of W, those before being done."""
-    own = np.empty((stop - start, start), matrix.dtype)
+    own = _copy(matrix[start:stop, :start])
     inverse = -matrix[start:stop, start:stop]
 
     def divide(a: int, b: int) -> None:
-        own[:, a:b] = _times_triangle(inverse, matrix[start:stop, a:b])
+        triangle_times(inverse, own[:, a:b])
 
     def multiply(a: int, b: int) -> None:
-        matrix[start:stop, a:b] = own[:, a:] @ matrix[a:start, a:b]
+        rows = matrix[start:stop, a:b]
+        rows[:] = own[:, a:b]
+        times_triangle(rows, matrix[a:b, a:b])
+        add_product(rows, own[:, b:], matrix[b:start, a:b])
 
     run_blocks(divide, start, TILE)
     run_blocks(multiply, start, TILE)
@@ -99,12 +104,18 @@ def _invert_factor(matrix: Array, start: int, stop: int) -> None:
 
 def _multiply(matrix: Array, start: int, stop: int) -> None:
     """The rows [start, stop) of the inverse, which need those of W from `start` on."""
-    own = _copy(matrix[start:, start:stop])
+    triangle, below = matrix[start:stop, start:stop].copy(), matrix[stop:, start:stop]
 
     def multiply(a: int, b: int) -> None:
-        for i, j in blocks(stop - start, TILE):
-            if start + j > a:  # not all of it above the diagonal
-                matrix[start + i : start + j, a:b] = own[i:, i:j].T @ matrix[start + i :, a:b]
+        first = max(a - start, 0)  # what is above the diagonal is left out
+        rows, left = matrix[start + first : stop, a:b], below[:, first:].T
+        triangle_times(triangle[first:, first:].T, rows)
+        if a < start:
+            add_product(rows, left, matrix[stop:, a:b])
+        else:
+            width = b - a
+            add_square(rows[:width], left[:width])
+            add_product(rows[width:], left[width:], left[:width].T)
 
     run_blocks(multiply, stop, TILE)
 
@@ -114,8 +125,3 @@ def _copy(rows: Array) -> Array:
     copied = np.empty(rows.shape, rows.dtype)
     run_blocks(lambda a, b: np.copyto(copied[a:b], rows[a:b]), len(rows), TILE)
     return copied
-
-
-def _times_triangle(lower: Array, columns: Array) -> Array:
-    """`lower` (k, k), zero above the diagonal, times `columns` (k, n), leaving most of the zeros out."""
-    return np.concatenate([lower[i:j, :j] @ columns[:j] for i, j in blocks(len(lower), TILE)])
