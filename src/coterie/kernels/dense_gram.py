@@ -17,7 +17,7 @@ from coterie.kernels.parallel import run_blocks, thread_count
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-ENTRIES = 2_000_000  # most entries of a block, 12 bytes each
+ENTRIES = 1_000_000  # most entries of a block, 12 bytes each
 ROWS = 4096  # rows of X that are sorted at once
 SCATTER_COST = 60.0  # as in `coterie.kernels.gram`; whole rows are scattered over faster than panels
 TILE = 64  # rows and columns of a triangle that are mirrored at once: 32 KB for both sides
