@@ -79,20 +79,24 @@ def test_a_search_is_kept_and_goes_on(run: Run, movies: Path, tmp_path: Path) ->
     assert other.status == 1 and other.err.count("\n") == 1 and "metric 'ndcg@5', and now 'recall@5'" in other.err
 
 
-def test_ctrl_c_shows_the_best_so_far(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("done", [0, 2])
+def test_ctrl_c_shows_the_best_so_far(run: Run, movies: Path, monkeypatch: pytest.MonkeyPatch, done: int) -> None:
     fits = []
     plain = ct.EASE._fit
 
     def fit(self: Any, *args: Any) -> None:
         fits.append(self)
-        if len(fits) == 3:
+        if len(fits) == done + 1:
             raise KeyboardInterrupt
         plain(self, *args)
 
     monkeypatch.setattr(ct.EASE, "_fit", fit)
     answer = run("tune", "ease", movies, *OPTIONS, "--json")
     assert answer.status == 130
-    assert answer.document["trials"] == 2 and answer.document["interrupted"]
+    if done:
+        assert answer.document["trials"] == done and answer.document["interrupted"]
+    else:
+        assert (answer.out, answer.err.count("\n")) == ("", 1) and "before the first trial" in answer.err
 
 
 @pytest.mark.parametrize(

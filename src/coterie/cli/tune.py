@@ -10,7 +10,7 @@ import typer
 
 from coterie.cli.judging import METRICS, SPLITS
 from coterie.cli.options import DataArgument, ModelArgument, as_options, as_words, settings
-from coterie.cli.output import INTERRUPTED, Output, Side, cell, heading, stdout, table
+from coterie.cli.output import INTERRUPTED, Output, Side, cell, complain, heading, stdout, table
 
 if TYPE_CHECKING:
     from coterie.evaluation.found import Search
@@ -63,20 +63,24 @@ def tune(
 
     dataset = replace(data, half_life=None).load()  # what trials are judged by does not age
     parts = decayed_split(make_split(dataset.interactions, split, seed), data)
-    found = search(
-        model.model,
-        dataset,
-        metric,
-        None if budget is None else parse_duration(budget, "--budget"),
-        n_trials,
-        parts,
-        relevant_from,
-        k,
-        seed,
-        settings(model.model, model.hyper_parameters),
-        storage,
-        progress=not out.as_json,
-    )
+    try:
+        found = search(
+            model.model,
+            dataset,
+            metric,
+            None if budget is None else parse_duration(budget, "--budget"),
+            n_trials,
+            parts,
+            relevant_from,
+            k,
+            seed,
+            settings(model.model, model.hyper_parameters),
+            storage,
+            progress=not out.as_json,
+        )
+    except KeyboardInterrupt:
+        complain("error", "interrupted before the first trial was done; nothing was learned")
+        raise
     found = replace(found, source=as_words(data))
     if config is not None:
         found.save(config)

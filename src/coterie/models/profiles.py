@@ -63,7 +63,7 @@ def _plain(profile: Profile) -> bool:
 
 def _is_finite(rating: Any) -> bool:
     try:
-        return isinstance(rating, numbers.Real) and abs(float(rating)) <= _LARGEST
+        return isinstance(rating, numbers.Real | np.bool_) and abs(float(rating)) <= _LARGEST
     except OverflowError:
         return False
 
