@@ -229,6 +229,7 @@ def test_a_profile_is_checked(case: Case) -> None:
     with pytest.raises(ParameterError, match=rf"rates item {item} with a number of 16,610 bits"):
         model.recommend_for({item: 10**5000})
     assert_frame_equal(model.recommend_for({item: np.float16(4)}), model.recommend_for({item: 4}), check_exact=True)
+    assert_frame_equal(model.recommend_for({item: np.True_}), model.recommend_for({item: 1}), check_exact=True)
     with pytest.raises(UnknownIdError, match="unknown item 3"):
         model.recommend_for({item: 4.0, 3: 5.0})
     with pytest.raises(TypeError, match=r"a profile maps item ids to ratings.*got list"):

@@ -44,7 +44,7 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
     if low < high and len(values) and not (values.min() >= low and values.max() <= high):
         item, rating = next((i, r) for i, r in profile.items() if not low <= r <= high)
         warnings.warn(
-            f"the profile rates item {item!r} with {rating:g}, off the scale of the data, {low:g} to {high:g}",
+            f"the profile rates item {item!r} with {float(rating):g}, off the scale of the data, {low:g} to {high:g}",
             DataWarning,
             stacklevel=stacklevel + 1,
         )
