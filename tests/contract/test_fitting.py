@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 import coterie as ct
 from coterie.data.interactions import Interactions
-from coterie.errors import NotFittedError, ParameterError
+from coterie.errors import DataError, NotFittedError, ParameterError
 from coterie.models.registry import load_model, model_class
 from tests.contract.cases import (
     Case,
@@ -53,6 +54,7 @@ def test_every_parameter_says_what_it_is_and_refuses_what_it_is_not(case: Case) 
             bad += ["nonsense", 3]
         else:
             bad += ["1", True, float("inf")]
+            bad += [1e19] if parameter.type is float else []
             bad += [parameter.range.low - 1] if parameter.range.low is not None else []
             bad += [parameter.range.high + 1] if parameter.range.high is not None else []
             bad += [1.5, 2.0] if parameter.type is int else []
@@ -101,6 +103,32 @@ def test_fitting_again_starts_afresh(case: Case) -> None:
     assert_frame_equal(again.recommend(users), once.recommend(users), check_exact=True)
     profile = profile_of(world(), 0)
     assert_frame_equal(again.recommend_for(profile), once.recommend_for(profile), check_exact=True)
+
+
+@each_case
+def test_a_fit_that_fails_leaves_the_model_as_it_was(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, expected = learn(case, world(seed=1)), state(learn(case, world(seed=1)))
+    learning = type(model)._fit
+
+    def fail(self: Any, *arguments: Any) -> None:
+        learning(self, *arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(model), "_fit", fail)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(world(), catalog())
+    assert state(model) == expected
+    assert model.recommend(world(seed=1).users.ids.tolist()[:1]).height
+
+
+@each_model
+def test_ratings_too_large_for_single_precision_are_refused(case: Case) -> None:
+    x, model = world(), make(case)
+    for value in (3e38, -2e15, np.nan):
+        values = x.values.copy()
+        values[7] = value
+        with pytest.raises(DataError, match=rf"{type(model).__name__}: the largest rating in size is .*divide all"):
+            model.fit(replace(x, values=values), catalog())
 
 
 @each_case

@@ -120,6 +120,28 @@ def test_arrays_that_do_not_fit(arguments: Any, match: str) -> None:
         make(*arguments)
 
 
+@pytest.mark.parametrize(
+    ("part", "match"),
+    [
+        ({"indptr": np.array([0, 1, 2])}, r"indptr must be int64 \(4,\), not int64 \(3,\)"),
+        ({"indptr": np.array([0, 2, 1, 3])}, "indptr must rise from 0 to 3, the number of ratings"),
+        ({"indptr": np.array([0, 1, 2, 2])}, "indptr must rise from 0 to 3"),
+        ({"indices": np.array([0, 1, 2])}, r"indices must be int32 \(3,\), not int64 \(3,\)"),
+        ({"indices": np.array([0, 4, 1], np.int32)}, "indices hold 4, and there are 4 items; make .*from_arrays"),
+        ({"indices": np.array([0, -1, 1], np.int32)}, "indices hold -1"),
+        ({"indices": np.array([1, 1, 1], np.int32)}, "indices must increase within a user"),
+        ({"values": [1.0, 2.0, 3.0]}, r"values must be float32 \(3,\), not list"),
+        ({"timestamps": np.array([1, 2])}, r"timestamps must be int64 \(3,\), not int64 \(2,\)"),
+    ],
+)
+def test_the_constructor_takes_what_is_in_order(part: Any, match: str) -> None:
+    x = make([0, 0, 1], [0, 1, 1], None, np.array([7, 8, 9]))
+    arrays = {name: getattr(x, name) for name in ("indptr", "indices", "values", "timestamps")}
+    ct.Interactions(x.users, x.items, **arrays)
+    with pytest.raises(DataError, match=match):
+        ct.Interactions(x.users, x.items, **(arrays | part))
+
+
 def test_repeats_as_an_error() -> None:
     with pytest.raises(
         DataError, match=r"1 row repeats a \(user, item\) pair \(the first: user 20, item 'c'\); choose"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.linalg
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 import coterie as ct
 from coterie.data.vocabulary import Vocabulary
-from coterie.errors import DataError, DivergenceError, MemoryBudgetError
+from coterie.errors import DataError, DivergenceError, MemoryBudgetError, PrecisionWarning
 from coterie.kernels import dense_inverse
 from coterie.models.item_weights import ItemWeightsModel
 from tests.contract.cases import UNRATED_ITEM, interactions, world
@@ -94,6 +95,16 @@ def test_a_regularization_too_small_for_single_precision_is_refused() -> None:
     assert ct.EASE(regularization=1e6).fit(x).recommend(1, exclude_seen=False).height
 
 
+@pytest.mark.parametrize("seed", [0, 2, 5])
+def test_weights_of_items_that_always_come_together_are_warned_of(seed: int) -> None:
+    """Eight popular items have nothing to do with a hundred others, which fifty people all took."""
+    popular = np.kron(np.eye(8), np.full((500, 1), 4000.0))
+    together = np.where(np.random.default_rng(seed).random((50, 100)) < 0.97, 2000.0, 0.0)
+    x = interactions(scipy.linalg.block_diag(popular, together))
+    with pytest.warns(PrecisionWarning, match=r"weights are off by up to about .*, those of item \d+ among others"):
+        ct.EASE(regularization=500.0).fit(x)
+
+
 @pytest.mark.parametrize("model", [ct.EASE(), ct.SLIM()], ids=str)
 def test_memory_is_asked_for_before_it_is_taken(model: ItemWeightsModel, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COTERIE_MEMORY", "1e-6")
@@ -113,7 +124,7 @@ def test_weights_that_hold_few_digits_are_warned_of() -> None:
         np.fill_diagonal(exact, 0)
         off = np.abs(model.item_weights_ - exact).max() / np.abs(exact).max()
         assert (off > 0.003, len(caught)) == (warns, int(warns)), off
-    assert issubclass(ct.errors.PrecisionWarning, UserWarning)
+    assert issubclass(PrecisionWarning, UserWarning)
 
 
 def test_the_inverse_has_the_same_bits_at_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,30 @@ def counting_order(keys: Array, n_keys: int) -> Array:
     return order
 
 
+def flaw(shape: tuple[int, int], indptr: Array, indices: Array, values: Array, timestamps: Array | None) -> str | None:
+    """What keeps arrays from being the compressed rows of a matrix of `shape`; None where nothing does."""
+    arrays: dict[str, Any] = {"indptr": indptr, "indices": indices, "values": values, "timestamps": timestamps}
+    kinds = {"indptr": np.int64, "indices": np.int32, "values": np.float32, "timestamps": np.int64}
+    lengths = {name: len(indices) for name in kinds} | {"indptr": shape[0] + 1}
+    for name, array in arrays.items():
+        if array is None:
+            continue
+        if not isinstance(array, np.ndarray) or array.dtype != kinds[name] or array.shape != (lengths[name],):
+            shown = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            return f"{name} must be {np.dtype(kinds[name])} ({lengths[name]},), not {shown}"
+    if indptr[0] != 0 or indptr[-1] != len(indices) or (indptr[1:] < indptr[:-1]).any():
+        return f"indptr must rise from 0 to {len(indices)}, the number of ratings"
+    if not len(indices):
+        return None
+    for index in (int(indices.min()), int(indices.max())):
+        if not 0 <= index < shape[1]:
+            return f"indices hold {index}, and there are {shape[1]:,} items"
+    is_first = np.zeros(len(indices) + 1, bool)
+    is_first[indptr] = True
+    climbs = (is_first[1:-1] | (indices[1:] > indices[:-1])).all()
+    return None if climbs else "indices must increase within a user, without repeats"
+
+
 def _check_coordinates(
     shape: tuple[int, int], user_index: Array, item_index: Array, values: Array, timestamps: Array | None
 ) -> None:

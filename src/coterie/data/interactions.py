@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from coterie.data.compress import Duplicates as Duplicates
-from coterie.data.compress import compress
+from coterie.data.compress import compress, flaw
 from coterie.data.counting import tally
 from coterie.data.feedback import Towards
 from coterie.data.vocabulary import Id, Vocabulary
@@ -68,7 +68,8 @@ class Interactions:
     timestamps : int64 (nnz,) or None
         Unix seconds.
 
-    The arrays are read-only, whether they were made in memory or are mapped from disk.
+    The arrays are read-only, whether they were made in memory or are mapped from disk. `from_frame` and `from_arrays`
+    bring ratings into this form; the constructor raises DataError where arrays do not have it.
     """
 
     users: Vocabulary
@@ -79,12 +80,28 @@ class Interactions:
     timestamps: Array | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        wrong = flaw((self.n_users, self.n_items), self.indptr, self.indices, self.values, self.timestamps)
+        if wrong is not None:
+            raise DataError(f"{wrong}; make Interactions of such arrays with Interactions.from_arrays(...)")
+        self._protect()
+
+    def _protect(self) -> None:
         for name in ("indptr", "indices", "values", "timestamps"):
             array = getattr(self, name)
             if array is not None:
                 object.__setattr__(self, name, _read_only(array))
 
     # ---- making ------------------------------------------------------------------------------------
+
+    @classmethod
+    def trusted(
+        cls, users: Vocabulary, items: Vocabulary, indptr: Array, indices: Array, values: Array, times: Array | None
+    ) -> Interactions:
+        """From arrays known to be as they should, which are not even read."""
+        made = cls.__new__(cls)
+        vars(made).update(users=users, items=items, indptr=indptr, indices=indices, values=values, timestamps=times)
+        made._protect()
+        return made
 
     @classmethod
     def from_frame(
@@ -190,7 +207,7 @@ class Interactions:
             repeats = Repeats(made.repeated, user, item, duplicates)
             if duplicates == "error":
                 raise DataError(f'{repeats.message}; choose duplicates="last", "first", "mean", "max" or "sum"')
-        return cls(users, items, made.indptr, made.indices, made.values, made.timestamps), repeats
+        return cls.trusted(users, items, made.indptr, made.indices, made.values, made.timestamps), repeats
 
     def __repr__(self) -> str:
         return f"Interactions({self.n_users:,} users x {self.n_items:,} items, {self.nnz:,} ratings)"

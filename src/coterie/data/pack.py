@@ -78,7 +78,7 @@ def unpack_interactions(described: Mapping[str, Any], parts: Mapping[str, Part],
     check_rows(arrays["indptr"], arrays["indices"], arrays["values"], (len(users), len(items)), check)
     if times is not None and times.shape != arrays["values"].shape:
         raise ArtifactError(f"{len(times):,} timestamps for {len(arrays['values']):,} ratings")
-    x = Interactions(users, items, arrays["indptr"], arrays["indices"], arrays["values"], times)
+    x = Interactions.trusted(users, items, arrays["indptr"], arrays["indices"], arrays["values"], times)
     known = {key: described[key] for key in ("mean", "scale", "fingerprint") if described.get(key) is not None}
     if "scale" in known:
         known["scale"] = tuple(known["scale"])

@@ -25,7 +25,7 @@ _REMEDY = (
     "number of items and not with its square"
 )
 _BLOCK = 512  # rows of the weights that are brought up to date at once
-_TRIED = 8  # columns of the Gram matrix that the inverse is tried on: those with most of it
+_TRIED = 8  # columns of the Gram matrix that the inverse is tried on: those that all others nearly make up
 _PRECISION = 0.01  # relative error of weights that goes without a word
 
 
@@ -71,7 +71,8 @@ class EASE(ItemWeightsModel):
     Warns
     -----
     PrecisionWarning
-        It can, but weights are off by more than 1 %, which P times the Gram matrix of the most rated items tells.
+        It can, but weights are off by more than 1 %. P times the Gram matrix tells it of the items j with the largest
+        :math:`(X^\top X + \lambda I)_{jj} P_{jj}`, which is large where other items say nearly all about j.
 
     References
     ----------
@@ -95,27 +96,33 @@ class EASE(ItemWeightsModel):
             advance(1, "inverse")
             diagonal = np.einsum("ii->i", matrix)
             diagonal += np.float32(self.regularization)
-            tried = np.argsort(-diagonal, kind="stable")[:_TRIED]
-            columns = np.stack([np.append(matrix[j, :j], matrix[j:, j]) for j in tried]) if len(tried) else None
+            inflation = diagonal.copy()
             self._check(diagonal if invert_symmetric(matrix) else np.nan)
             advance(1, "weights")
             self.inverse_diagonal_ = diagonal.copy()
             mirror(matrix, -1 / self.inverse_diagonal_)
             diagonal[:] = 0
-        self.item_weights_ = matrix
-        if columns is not None:
-            self._try(tried, columns)
+            self.item_weights_ = matrix
+            inflation *= self.inverse_diagonal_
+            self._try(train, np.argsort(-inflation, kind="stable")[:_TRIED])
 
-    def _try(self, tried: Array, columns: Array) -> None:
-        """Warn where P (I - B is P over its diagonal) times columns (k, n_items) of its inverse is far from ones."""
+    def _try(self, train: Interactions, tried: Array) -> None:
+        """Warn where P (I - B is P over its diagonal) times columns of what it is the inverse of is far from ones."""
+        x = train.to_scipy()
+        columns = (x[:, tried].T.astype(np.float64) @ x).toarray().astype(np.float32)  # (tried, n_items)
+        own = np.arange(len(tried)), tried
+        columns[own] += np.float32(self.regularization)
         columns *= self.inverse_diagonal_
         ones = columns - columns @ self.item_weights_.T
-        ones[np.arange(len(tried)), tried] -= 1
-        error = float(np.abs(ones).max())
+        ones[own] -= 1
+        errors = np.abs(ones).max(axis=1, initial=0)
+        error = float(errors.max(initial=0))
         if error > _PRECISION:
+            worst = train.items.ids[tried].tolist()[errors.argmax()]
             warnings.warn(
                 f"EASE: regularization={self.regularization:g} is small beside the rounding of such sums; weights "
-                f"are off by up to about {error:.1%}; ten times the regularization makes that ten times less",
+                f"are off by up to about {error:.1%}, those of item {worst!r} among others; "
+                " ten times the regularization makes that ten times less",
                 PrecisionWarning,
                 stacklevel=4,
             )

@@ -15,6 +15,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.errors import CapabilityError, DataWarning, FitInterrupted, NotFittedError
 from coterie.models.parameters import Parameter, parameters_of
+from coterie.models.profiles import require_ratings
 from coterie.models.training import Kept, Predict, Sweep, Training, Watch
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -99,7 +100,7 @@ class Learner(ABC):
         checkpoint: str | PathLike[str] | None = None,
         watch: Watch | None = None,
     ) -> Self:
-        """Learn from `train`; a second call starts afresh.
+        """Learn from `train`; a second call starts afresh, and where it fails, the model is what it was before.
 
         A model that learns in sweeps keeps the objective after each in `objective_` (float64 (sweeps,)). Ctrl-C
         lets the running sweep end and raises FitInterrupted; the model is then that of the sweeps done, and usable.
@@ -126,6 +127,8 @@ class Learner(ABC):
         CapabilityError
             `validation`, `checkpoint` or `watch` with a model that does not learn in sweeps, or `validation` with one
             that predicts no ratings.
+        DataError
+            A rating is too large for sums in single precision, or is none.
         DivergenceError
             Learning led nowhere.
         """
@@ -135,18 +138,24 @@ class Learner(ABC):
                 "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
             )
         self._check_parameters()
+        require_ratings(train, type(self).__name__)
         extras = {"validation": validation, "checkpoint": checkpoint, "watch": watch}
         given = next((name for name, value in extras.items() if value is not None), None)
         if given is not None and not self.learns_in_sweeps:
             raise CapabilityError(f"{type(self).__name__} does not learn in sweeps; call fit without {given}")
-        for learned in vars(self).keys() - self.parameters().keys():  # and what was worked out from it
+        before = vars(self).copy()
+        for learned in before.keys() - self.parameters().keys():  # and what was worked out from it
             delattr(self, learned)
         self._training = training = Training(train, catalog, validation, checkpoint, watch)
         try:
             self._fit(train, catalog)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
         finally:
             training.release_interrupts()
-            del self._training
+        del self._training
         self.train_, self.catalog_ = train, catalog
         if training.interrupted:
             raise FitInterrupted(type(self).__name__, training.done, training.total)

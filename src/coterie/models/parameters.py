@@ -20,6 +20,8 @@ from coterie.errors import ParameterError
 
 T = TypeVar("T")
 
+_LARGEST = 1e18  # its square is still a number of 32 bits
+
 
 @dataclass(frozen=True)
 class Range:
@@ -98,6 +100,8 @@ class Parameter:
             low, high = self.range.low, self.range.high
             if (low is not None and value < low) or (high is not None and value > high):
                 refuse(_bounds(low, high))
+            if self.type is float and abs(value) > _LARGEST:
+                refuse(f"at most {_LARGEST:g} in size, which single precision can square")
         elif not isinstance(value, (self.type, *self.others)):
             refuse(f"of type {' or '.join(kind.__name__ for kind in (self.type, *self.others))}")
 

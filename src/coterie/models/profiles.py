@@ -25,7 +25,8 @@ Profile = Mapping[Id, float]
 
 # Up to this many profiles NumPy and SciPy answer, so that serving one person never waits for a compiler.
 FEW_ROWS = 16
-_LARGEST = float(np.finfo(np.float32).max)
+#: Sums of squares of larger ratings do not fit single precision.
+LARGEST_RATING = 1e15
 
 
 def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.csr_matrix:
@@ -37,7 +38,8 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
         for item, rating in profile.items():
             if not _is_finite(rating):
                 raise ParameterError(
-                    f"the profile rates item {item!r} with {_shown(rating)}; ratings are finite numbers"
+                    f"the profile rates item {item!r} with {_shown(rating)}; ratings are numbers of at most "
+                    f"{LARGEST_RATING:g} in size"
                 )
     values = np.array(list(profile.values()), np.float32)
     low, high = train.scale
@@ -56,14 +58,14 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
 
 
 def _plain(profile: Profile) -> bool:
-    """Whether all ratings are finite numbers of Python's own kinds, which is quickly seen."""
+    """Whether all ratings are numbers of Python's own kinds, and none too large, which is quickly seen."""
     ratings = profile.values()
-    return {float, int}.issuperset(map(type, ratings)) and all(map(_LARGEST.__ge__, map(abs, ratings)))
+    return {float, int}.issuperset(map(type, ratings)) and all(map(LARGEST_RATING.__ge__, map(abs, ratings)))
 
 
 def _is_finite(rating: Any) -> bool:
     try:
-        return isinstance(rating, numbers.Real | np.bool_) and abs(float(rating)) <= _LARGEST
+        return isinstance(rating, numbers.Real | np.bool_) and abs(float(rating)) <= LARGEST_RATING
     except OverflowError:
         return False
 
@@ -88,12 +90,23 @@ def profile_rows(profiles: sp.csr_matrix, train: Interactions) -> sp.csr_matrix:
     matrix = sp.csr_matrix(profiles, dtype=np.float32)
     if matrix.shape[1] != train.n_items:
         raise ParameterError(f"profiles have {matrix.shape[1]} columns, but the model knows {train.n_items} items")
-    if not np.isfinite(matrix.data).all():
-        raise ParameterError("profiles hold a rating that is not finite; ratings are finite numbers")
+    if not (np.abs(matrix.data) <= LARGEST_RATING).all():
+        worst = matrix.data[(np.abs(matrix.data) <= LARGEST_RATING).argmin()]
+        raise ParameterError(f"profiles hold {worst:g}; ratings are numbers of at most {LARGEST_RATING:g} in size")
     if not matrix.has_canonical_format:
         matrix = matrix.copy()  # the caller's stays as it is
         matrix.sum_duplicates()
     return matrix
+
+
+def require_ratings(train: Interactions, who: str) -> None:
+    """Refuse data with values that are no numbers, or whose squares leave single precision."""
+    worst = max(map(abs, train.scale))
+    if train.nnz and not worst <= LARGEST_RATING:
+        raise DataError(
+            f"{who}: the largest rating in size is {worst:g}, and sums are in single precision; "
+            f"divide all ratings so that none is above {LARGEST_RATING:g}"
+        )
 
 
 def require_choices(train: Interactions, who: str) -> None:
