@@ -85,6 +85,7 @@ def test_contributions_add_up_to_the_score(case: Case, user: int) -> None:
             assert (why.item, why.of, why.user) == (item, "score", id if who == id else None)
             assert why.cut == 0
             check_sum(why, 0.0 if np.isnan(score) else score)  # nothing to say is nothing to add up
+            assert ("no score" in why.summary) == bool(np.isnan(score)), (why.summary, score)
 
 
 @pytest.mark.parametrize("user", [0, 17, SILENT_USER])

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info
 
 from coterie.errors import ParameterError
-from coterie.kernels.parallel import blocks, equal_work, run_blocks, run_light_blocks, thread_count
+from coterie.kernels.parallel import blocks, equal_work, one_blas_thread, run_blocks, run_light_blocks, thread_count
 
 
 def test_blocks_make_up_all_rows() -> None:
@@ -121,3 +121,21 @@ def test_ranges_of_equal_work_are_all_rows_in_order(lengths: list[int], parts: i
     assert (bounds[0], bounds[-1], len(bounds)) == (0, len(lengths), parts + 1)
     assert (np.diff(bounds) >= 0).all()
     assert np.diff(indptr[bounds]).max() <= indptr[-1] / parts + max(lengths, default=0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked off on this system")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_forked_off_inside_has_all_threads_of_blas() -> None:
+    def threads() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+
+    before = threads()
+    with one_blas_thread:
+        child = os.fork()
+        if not child:
+            first = threads() == before
+            with one_blas_thread:
+                held = threads() == [1] * len(before)
+            os._exit(0 if first and held and threads() == before else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert threads() == before

@@ -95,8 +95,10 @@ def test_a_learning_rate_that_is_too_high_is_named(model_class: Any) -> None:
 
 @pytest.mark.parametrize("model_class", RATERS)
 def test_fewer_ratings_than_unknowns_need_regularization(model_class: Any) -> None:
-    with pytest.raises(DivergenceError, match="larger regularization"):
-        model_class(n_factors=60, regularization=0.0).fit(small())
+    sweeps: list[int] = []
+    with pytest.raises(DivergenceError, match=r"user 1 has \d+ ratings and 61 unknowns.*larger regularization"):
+        model_class(n_factors=60, regularization=0.0).fit(small(), watch=lambda done, *_: bool(sweeps.append(done)))
+    assert not sweeps  # it is known before anything is learned
 
 
 def test_bpr_learns_who_likes_what() -> None:

@@ -73,7 +73,7 @@ class System(NamedTuple):
             matrix, right, _ = self.equations(indices[part], values[part], float(ridge[row]))
             solution = _solve(matrix, right)
             if solution is None:
-                raise _singular(who(row), part.stop - part.start, len(matrix))
+                raise singular(who(row), part.stop - part.start, len(matrix))
             out[row] = solution
         return out
 
@@ -194,7 +194,7 @@ def half_sweep(
         else:
             failed = loops.solve_range(*rows, plain, free, ones, unknowns, part, sums)
         if failed >= 0:
-            raise _singular(who(start + failed), int(np.diff(indptr)[start + failed]), unknowns)
+            raise singular(who(start + failed), int(np.diff(indptr)[start + failed]), unknowns)
         return float(sums[0]), float(sums[1])
 
     parts = np.array(run_blocks(work, n, _TASK)).reshape(-1, 2)
@@ -211,7 +211,8 @@ def _solve(matrix: Array, right: Array) -> Array | None:
     return np.asarray(spotrs(upper, right, lower=0)[0])
 
 
-def _singular(who: str, entries: int, unknowns: int) -> DivergenceError:
+def singular(who: str, entries: int, unknowns: int) -> DivergenceError:
+    """The error of equations without one solution."""
     if entries < unknowns:
         return DivergenceError(
             f"{who} has {entries} ratings and {unknowns} unknowns, and next to nothing chooses between solutions; "

@@ -58,6 +58,15 @@ class _OneBlasThread:
         self._lock = threading.Lock()
         self._inside = 0
         self._before: list[tuple[Any, int]] = []
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._leave_others_behind)
+
+    def _leave_others_behind(self) -> None:
+        """In a process forked off while threads were inside, none of them is left to lift the limit."""
+        self._lock = threading.Lock()
+        if self._inside:
+            self._inside = 0
+            _set_threads(self._before)
 
     def __enter__(self) -> None:
         with self._lock:
@@ -68,7 +77,7 @@ class _OneBlasThread:
 
     def __exit__(self, *error: object) -> None:
         with self._lock:
-            self._inside -= 1
+            self._inside = max(0, self._inside - 1)  # 0 before, where it was forked off inside
             if not self._inside:
                 _set_threads([(library, before) for library, before in self._before if before != 1])
 

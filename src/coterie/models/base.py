@@ -420,6 +420,12 @@ class Recommender(Learner):
         base, parts, summary = (
             self._explain_at(profile, row, column, time) if rating else self._explain(profile, row, column)
         )
+        if (
+            not rating
+            and parts.is_empty()
+            and np.isnan(self._score(profile, row if row is None else np.array([row]))[0, column])
+        ):
+            summary = f"It has no score: {summary[0].lower()}{summary[1:]}"
         parts = named(parts, train)
         if "item" in parts.columns:
             parts = self._with_titles(parts, "item")

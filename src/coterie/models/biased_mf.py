@@ -12,7 +12,7 @@ from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.kernels.least_squares import System, padded
 from coterie.models.factors import FactorModel, pair_products
-from coterie.models.fold_in import LeastSquaresFoldIn
+from coterie.models.fold_in import LeastSquaresFoldIn, require_solvable
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.scale import unit_of
 
@@ -95,6 +95,7 @@ class BiasedMF(FactorModel):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         from coterie.kernels.sgd import cut_into_cells, descend_cell, run_epoch
 
+        require_solvable(train, self.regularization, self.n_factors + 1)
         self.mean_, unit = train.mean, unit_of(*train.scale)
         self.unit_ = unit
         random = np.random.default_rng(self.random_state)

@@ -161,7 +161,7 @@ class FactorModel(Recommender):
 
     def _explain(self, profile: sp.csr_matrix, user: int | None, item: int) -> tuple[float, pl.DataFrame, str]:
         if not self._known_items[item]:
-            return 0.0, no_contributions(), "It has no score: nobody whose ratings were learnt from rated it."
+            return 0.0, no_contributions(), "Nobody whose ratings were learnt from rated it."
         if not self._has_biases and not self._people(profile, None)[0].any():
             return 0.0, no_contributions(), "Nothing is known of this person."
         return self._contributions(profile, item)

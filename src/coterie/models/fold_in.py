@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from coterie.kernels.least_squares import System, solve_rows
+from coterie.kernels.least_squares import System, singular, solve_rows
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
 
+    from coterie.data.interactions import Interactions
+
 Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def require_solvable(train: Interactions, regularization: float, unknowns: int) -> None:
+    """Refuse before a long fit what folding in would refuse after it: people with too few ratings, and no λ."""
+    if regularization == 0:
+        few = np.flatnonzero((train.user_counts > 0) & (train.user_counts < unknowns))
+        for row in few[:1]:
+            raise singular(f"user {train.users.ids[[row]].tolist()[0]!r}", int(train.user_counts[row]), unknowns)
 
 
 class LeastSquaresFoldIn:

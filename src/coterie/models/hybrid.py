@@ -270,7 +270,7 @@ class Hybrid(Recommender):
             factor = factors[place] / spread[place]
             pieces.append(Piece(self.labels[place], factor, centre[place], float(scores[place, item]), explain))
         if not pieces:
-            return 0.0, no_contributions(), "It has no score: no part that counts has anything to say of it."
+            return 0.0, no_contributions(), "No part that counts has anything to say of it."
         base, parts, text = put_together(pieces)
         unit = "ranks" if self.scale == "rank" else "scores less their mean, in units of their spread"
         return base, parts, f"{self._account(pieces, factors)}: {unit}.{' ' if text else ''}{text}"

@@ -82,8 +82,8 @@ class ItemWeightsModel(Recommender):
         parts = contribution_frame(
             "item_index", columns[said], weights[said], ratings[said], weights[said].astype(np.float64) * ratings[said]
         )
-        summary = f"{len(said)} of the {len(columns)} items this person rated have a weight for it; the score is "
-        return 0.0, parts, summary + "the sum of rating times weight."
+        summary = f"{len(said)} of the {len(columns)} items this person rated have a weight for it"
+        return 0.0, parts, summary + ("; the score is the sum of rating times weight." if len(said) else ".")
 
     def _weights_for(self, rows: Array, item: int) -> Array:
         """``B[rows, item]``, float32."""

@@ -13,7 +13,7 @@ from coterie.data.interactions import Interactions
 from coterie.kernels.least_squares import System
 from coterie.models.biased_mf import first_factors, penalty
 from coterie.models.factors import FactorModel, grown, pair_products
-from coterie.models.fold_in import LeastSquaresFoldIn
+from coterie.models.fold_in import LeastSquaresFoldIn, require_solvable
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import entry_rows
 from coterie.models.scale import unit_of
@@ -106,6 +106,7 @@ class SVDPlusPlus(FactorModel):
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         from coterie.kernels.sgd import descend_users
 
+        require_solvable(train, self.regularization, self.n_factors + 1)
         self.mean_, unit = train.mean, unit_of(*train.scale)
         self.unit_ = unit
         profiles, d = train.to_scipy(), self.n_factors
