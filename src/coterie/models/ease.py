@@ -12,6 +12,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.errors import DivergenceError, PrecisionWarning
 from coterie.kernels.memory import require_memory
+from coterie.kernels.parallel import blocks
 from coterie.models.item_weights import ItemWeightsModel, item_gram
 from coterie.models.parameters import Range, hyper_parameters
 
@@ -26,6 +27,7 @@ _REMEDY = (
 )
 _BLOCK = 512  # rows of the weights that are brought up to date at once
 _TRIED = 8  # columns of the Gram matrix that the inverse is tried on: those that all others nearly make up
+_PEOPLE = 8192  # profiles that are copied at once for it
 _PRECISION = 0.01  # relative error of weights that goes without a word
 
 
@@ -108,8 +110,11 @@ class EASE(ItemWeightsModel):
 
     def _try(self, train: Interactions, tried: Array) -> None:
         """Warn where P (I - B is P over its diagonal) times columns of what it is the inverse of is far from ones."""
-        x = train.to_scipy()
-        columns = (x[:, tried].T.astype(np.float64) @ x).toarray().astype(np.float32)  # (tried, n_items)
+        x, sums = train.to_scipy(), np.zeros((len(tried), train.n_items))
+        for start, stop in blocks(train.n_users, _PEOPLE):
+            part = x[start:stop]
+            sums += (part[:, tried].T.astype(np.float64) @ part).toarray()
+        columns = sums.astype(np.float32)
         own = np.arange(len(tried)), tried
         columns[own] += np.float32(self.regularization)
         columns *= self.inverse_diagonal_
