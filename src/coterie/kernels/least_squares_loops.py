@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # Rows of factors gathered before they are multiplied, so that they stay in the nearest cache.
 _GATHERED = 128
 # Entries between asking for a row of factors and reading it.
-_AHEAD = 6
+_AHEAD = 12
 _UNCERTAIN = np.float32(UNCERTAIN)
 
 
@@ -65,7 +65,12 @@ def solve_range(
                 total += coefficient
                 mass += weight
                 source, target = fixed[j], gathered[a - first]
-                if plain:
+                if plain and ones:
+                    for f in range(k):
+                        target[f] = source[f]
+                        right[f] += coefficient * source[f]
+                        border[f] += source[f]
+                elif plain:
                     for f in range(k):
                         target[f] = source[f]
                         right[f] += coefficient * source[f]
@@ -75,9 +80,9 @@ def solve_range(
                         target[f] = root * source[f]
                         right[f] += coefficient * source[f]
             add_gram(gathered, 0, last - first, matrix)
-            if ones:
+            if ones and not plain:
                 for a in range(first, last):
-                    root, source = np.float32(1) if plain else np.sqrt(w0 + w1 * values[a]), gathered[a - first]
+                    root, source = np.sqrt(w0 + w1 * values[a]), gathered[a - first]
                     for f in range(k):
                         border[f] += root * source[f]
         for f in range(k):
