@@ -130,6 +130,7 @@ def test_arrays_that_do_not_fit(arguments: Any, match: str) -> None:
         ({"indices": np.array([0, 4, 1], np.int32)}, "indices hold 4, and there are 4 items; make .*from_arrays"),
         ({"indices": np.array([0, -1, 1], np.int32)}, "indices hold -1"),
         ({"indices": np.array([1, 1, 1], np.int32)}, "indices must increase within a user"),
+        ({"indices": None}, "indices must be int32"),
         ({"values": [1.0, 2.0, 3.0]}, r"values must be float32 \(3,\), not list"),
         ({"timestamps": np.array([1, 2])}, r"timestamps must be int64 \(3,\), not int64 \(2,\)"),
     ],

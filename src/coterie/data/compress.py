@@ -131,9 +131,9 @@ def flaw(shape: tuple[int, int], indptr: Array, indices: Array, values: Array, t
     """What keeps arrays from being the compressed rows of a matrix of `shape`; None where nothing does."""
     arrays: dict[str, Any] = {"indptr": indptr, "indices": indices, "values": values, "timestamps": timestamps}
     kinds = {"indptr": np.int64, "indices": np.int32, "values": np.float32, "timestamps": np.int64}
-    lengths = {name: len(indices) for name in kinds} | {"indptr": shape[0] + 1}
+    lengths = {name: np.size(indices) for name in kinds} | {"indptr": shape[0] + 1}
     for name, array in arrays.items():
-        if array is None:
+        if name == "timestamps" and array is None:
             continue
         if not isinstance(array, np.ndarray) or array.dtype != kinds[name] or array.shape != (lengths[name],):
             shown = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__

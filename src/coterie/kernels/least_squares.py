@@ -180,7 +180,7 @@ def half_sweep(
     offsets = np.empty(0, np.float32) if system.offsets is None else system.offsets
     scalars = np.array([*system.weight, *system.target], np.float32)
     plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns or k
-    ones = system.ones and free and unknowns > 1 and padded(unknowns - 1) == unknowns - 1
+    ones = system.ones and plain and free and unknowns > 1 and padded(unknowns - 1) == unknowns - 1
 
     def work(start: int, stop: int) -> tuple[float, float]:
         sums = np.zeros(2)

@@ -29,7 +29,7 @@ def solve_range(
     is given back, else -1.
 
     `plain`: all weights are 1. `free`: the base is zero, so a row without entries has the solution 0. `ones`: the last
-    unknown's column is all ones, those before it are whole vectors, and the base is zero.
+    unknown's column is all ones, those before it are whole vectors, all weights are 1, and the base is zero.
     """
     n, k = out.shape
     if ones:
@@ -47,7 +47,7 @@ def solve_range(
             continue
         right[:] = 0
         border[:] = 0
-        squares = total = mass = 0.0
+        squares = total = 0.0
         if free:
             matrix[:, :] = 0
         else:
@@ -63,9 +63,8 @@ def solve_range(
                     coefficient -= weight * offsets[j]
                 squares += coefficient * coefficient
                 total += coefficient
-                mass += weight
                 source, target = fixed[j], gathered[a - first]
-                if plain and ones:
+                if ones:
                     for f in range(k):
                         target[f] = source[f]
                         right[f] += coefficient * source[f]
@@ -80,11 +79,6 @@ def solve_range(
                         target[f] = root * source[f]
                         right[f] += coefficient * source[f]
             add_gram(gathered, 0, last - first, matrix)
-            if ones and not plain:
-                for a in range(first, last):
-                    root, source = np.sqrt(w0 + w1 * values[a]), gathered[a - first]
-                    for f in range(k):
-                        border[f] += root * source[f]
         for f in range(k):
             matrix[f, f] += ridge[row] if f < unknowns else np.float32(1)
             kept[f] = right[f]
@@ -93,7 +87,7 @@ def solve_range(
             return row
         gain = 0.0
         if ones:
-            pivot = np.float32(mass) + ridge[row]
+            pivot = np.float32(end - begin) + ridge[row]
             bias = eliminate(matrix, right, border, np.float32(total), pivot, _UNCERTAIN * pivot)
             if math.isnan(bias):
                 return row

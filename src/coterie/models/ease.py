@@ -127,7 +127,7 @@ class EASE(ItemWeightsModel):
             warnings.warn(
                 f"EASE: regularization={self.regularization:g} is small beside the rounding of such sums; weights "
                 f"are off by up to about {error:.1%}, those of item {worst!r} among others; "
-                " ten times the regularization makes that ten times less",
+                "ten times the regularization makes that ten times less",
                 PrecisionWarning,
                 stacklevel=4,
             )

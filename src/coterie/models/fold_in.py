@@ -20,10 +20,10 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def require_solvable(train: Interactions, regularization: float, unknowns: int) -> None:
     """Refuse before a long fit what folding in would refuse after it: people with too few ratings, and no λ."""
-    if regularization == 0:
-        few = np.flatnonzero((train.user_counts > 0) & (train.user_counts < unknowns))
-        for row in few[:1]:
-            raise singular(f"user {train.users.ids[[row]].tolist()[0]!r}", int(train.user_counts[row]), unknowns)
+    few = np.flatnonzero((train.user_counts > 0) & (train.user_counts < unknowns))
+    if regularization == 0 and len(few):
+        user = train.users.ids[few[:1]].tolist()[0]
+        raise singular(f"user {user!r}", int(train.user_counts[few[0]]), unknowns)
 
 
 class LeastSquaresFoldIn:

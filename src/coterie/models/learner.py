@@ -100,7 +100,9 @@ class Learner(ABC):
         checkpoint: str | PathLike[str] | None = None,
         watch: Watch | None = None,
     ) -> Self:
-        """Learn from `train`; a second call starts afresh, and where it fails, the model is what it was before.
+        """Learn from `train`; a second call starts afresh.
+
+        What was learned before is kept in memory meanwhile, and is back where the second call fails.
 
         A model that learns in sweeps keeps the objective after each in `objective_` (float64 (sweeps,)). Ctrl-C
         lets the running sweep end and raises FitInterrupted; the model is then that of the sweeps done, and usable.

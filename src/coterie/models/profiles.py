@@ -36,7 +36,7 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
     columns = train.items.indices(list(profile))
     if not _plain(profile):
         for item, rating in profile.items():
-            if not _is_finite(rating):
+            if not _is_rating(rating):
                 raise ParameterError(
                     f"the profile rates item {item!r} with {_shown(rating)}; ratings are numbers of at most "
                     f"{LARGEST_RATING:g} in size"
@@ -63,7 +63,7 @@ def _plain(profile: Profile) -> bool:
     return {float, int}.issuperset(map(type, ratings)) and all(map(LARGEST_RATING.__ge__, map(abs, ratings)))
 
 
-def _is_finite(rating: Any) -> bool:
+def _is_rating(rating: Any) -> bool:
     try:
         return isinstance(rating, numbers.Real | np.bool_) and abs(float(rating)) <= LARGEST_RATING
     except OverflowError:
@@ -90,8 +90,9 @@ def profile_rows(profiles: sp.csr_matrix, train: Interactions) -> sp.csr_matrix:
     matrix = sp.csr_matrix(profiles, dtype=np.float32)
     if matrix.shape[1] != train.n_items:
         raise ParameterError(f"profiles have {matrix.shape[1]} columns, but the model knows {train.n_items} items")
-    if not (np.abs(matrix.data) <= LARGEST_RATING).all():
-        worst = matrix.data[(np.abs(matrix.data) <= LARGEST_RATING).argmin()]
+    fits = np.abs(matrix.data) <= LARGEST_RATING
+    if not fits.all():
+        worst = matrix.data[fits.argmin()]
         raise ParameterError(f"profiles hold {worst:g}; ratings are numbers of at most {LARGEST_RATING:g} in size")
     if not matrix.has_canonical_format:
         matrix = matrix.copy()  # the caller's stays as it is
