@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from coterie.kernels.tiles import LANES, SCORE_COLUMNS, SCORE_ROWS, add_gram, score_block, subtract_gram
+from coterie.kernels.tiles import SCORE_COLUMNS, SCORE_ROWS, add_gram, score_block
+from coterie.kernels.vectors import LANES
 
 
 def draw(*shape: int) -> np.ndarray:
@@ -33,17 +34,6 @@ def test_gram_of_some_columns() -> None:
     np.testing.assert_array_equal(np.triu(gram), np.triu(part.T @ part))
 
 
-@pytest.mark.parametrize(("first", "start"), [(0, 1), (1, 2), (0, 2)])
-def test_a_panel_is_subtracted_from_what_follows(first: int, start: int) -> None:
-    matrix = draw(3 * LANES, 3 * LANES)
-    first, start = first * LANES, start * LANES
-    panel, expected = matrix[first : first + LANES, start:].copy(), matrix.copy()
-    expected[start:, start:] -= panel.T @ panel
-    subtract_gram(matrix, first, LANES, start)
-    np.testing.assert_array_equal(np.triu(matrix)[start:, start:], np.triu(expected)[start:, start:])
-    np.testing.assert_array_equal(matrix[:start], expected[:start])
-
-
 @pytest.mark.parametrize("d", [1, 3, 64])
 def test_scores_are_products(d: int) -> None:
     people, panel = draw(d, SCORE_ROWS), draw(d, SCORE_COLUMNS)
@@ -61,13 +51,22 @@ def test_narrower_vectors_do_as_well() -> None:
     narrow = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": "+avx2,+fma,+avx,+sse4.2,+popcnt"}
     code = """
 import sys, pytest
-from coterie.kernels.tiles import LANES
+from coterie.kernels.vectors import LANES
 assert LANES == 8
 sys.exit(pytest.main(sys.argv[1:]))
 """
     here = Path(__file__)
     run = subprocess.run(
-        [sys.executable, "-c", code, "-q", "-p", "no:cacheprovider", here, here.with_name("test_least_squares.py")],
+        [
+            sys.executable,
+            "-c",
+            code,
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            here,
+            *(here.with_name(f"test_{name}.py") for name in ("positive", "least_squares")),
+        ],
         env={**os.environ, **narrow},
         capture_output=True,
         text=True,

@@ -14,7 +14,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 def solutions(system: System, rows: sp.csr_matrix, ridge: Array) -> Array:
     """The exact solution of every row, float64 (n, k); zero where there are no entries."""
-    out = np.zeros((rows.shape[0], system.fixed.shape[1]))
+    out = np.zeros((rows.shape[0], system.unknowns))
     for row in range(rows.shape[0]):
         columns, values = rows[row].indices, rows[row].data.astype(float)
         if len(columns):
@@ -45,6 +45,8 @@ def squares(system: System, rows: sp.csr_matrix) -> float:
 
 def _parts(system: System, columns: Array, values: Array) -> tuple[Array, Array, Array]:
     y = system.fixed[columns].astype(float)
+    if system.bias:
+        y = np.column_stack([y, np.ones(len(y))])
     weights = system.weight[0] + system.weight[1] * values
     targets = system.target[0] + system.target[1] * values
     if system.offsets is not None:

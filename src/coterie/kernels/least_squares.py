@@ -25,6 +25,8 @@ Solver = Literal["cholesky", "cg", "ials++"]
 _FEW_ROWS = 16
 # A pivot is rounding, and the system has no unique solution, where it is at most this share of its diagonal entry.
 UNCERTAIN = 2e-7
+# Float32 numbers in a cache line.
+_LINE = 16
 # Rows a task; popular items make long rows, so tasks are small.
 _TASK = 256
 
@@ -46,10 +48,11 @@ class System(NamedTuple):
         B, symmetric.
     offsets : float32 (n_columns,) or None
         o_j.
-    unknowns : int or None
-        Columns of `fixed` that are real, where the rest is padding.
-    ones : bool
-        Whether the last real column is all ones, as that of a bias is: it may then cost a sum in place of products.
+    bias : bool
+        Whether x has one more entry, the last, whose column of `fixed` would be all ones. It costs a sum in place of
+        products. Only with equal weights, and without a base.
+    padding : int
+        The last columns of `fixed` that are zero, and no unknowns.
     """
 
     fixed: Array
@@ -57,15 +60,20 @@ class System(NamedTuple):
     target: tuple[float, float] = (0.0, 1.0)
     base: Array | None = None
     offsets: Array | None = None
-    unknowns: int | None = None
-    ones: bool = False
+    bias: bool = False
+    padding: int = 0
+
+    @property
+    def unknowns(self) -> int:
+        """Entries of x."""
+        return int(self.fixed.shape[1]) - self.padding + self.bias
 
     def few(
         self, indptr: Array, indices: Array, values: Array, ridge: Array, who: Callable[[int], str] = _row
     ) -> Array:
         """The solutions of a few rows, float32 (n, k), by NumPy alone. Rows without entries are zero."""
-        n, k = len(indptr) - 1, self.fixed.shape[1]
-        out = np.zeros((n, k), np.float32)
+        n = len(indptr) - 1
+        out = np.zeros((n, self.unknowns), np.float32)
         for row in range(n):
             part = slice(indptr[row], indptr[row + 1])
             if part.start == part.stop:
@@ -80,6 +88,8 @@ class System(NamedTuple):
     def equations(self, columns: Array, values: Array, ridge: float) -> tuple[Array, Array, Array]:
         """One row's matrix (k, k), right side (k,), and that side's share of each entry, as coefficients of y_j."""
         y = self.fixed[columns]
+        if self.bias:
+            y = np.hstack([y, np.ones((len(y), 1), np.float32)])
         weights = np.float32(self.weight[0]) + np.float32(self.weight[1]) * values
         coefficients = np.float32(self.target[0]) + np.float32(self.target[1]) * values
         if self.offsets is not None:
@@ -116,26 +126,35 @@ def solve_rows(
     """
     if len(indptr) - 1 <= _FEW_ROWS:
         return system.few(indptr, indices, values, ridge, who)
-    wide = pad_system(system)
-    out = np.zeros((len(indptr) - 1, wide.fixed.shape[1]), np.float32)
-    half_sweep(wide, indptr, indices, values, ridge, out, who=who)
-    return np.ascontiguousarray(out[:, : system.fixed.shape[1]])
+    out = np.zeros((len(indptr) - 1, system.unknowns), np.float32)
+    half_sweep(pad_system(system), indptr, indices, values, ridge, out, who=who)
+    return out
 
 
 def padded(n: int) -> int:
     """n, rounded up to whole vectors of this machine."""
-    from coterie.kernels.tiles import LANES
+    from coterie.kernels.vectors import LANES
 
     return -(-n // LANES) * LANES
 
 
+def padded_zeros(n: int, k: int) -> Array:
+    """Zeros, float32 (n, k rounded up to whole vectors), that begin where a cache line does: rows of whole lines are
+    then read without touching one more."""
+    width = padded(k)
+    room = np.zeros(n * width + _LINE, np.float32)
+    first = -room.ctypes.data // room.itemsize % _LINE
+    return room[first : first + n * width].reshape(n, width)
+
+
 def pad_system(system: System) -> System:
     """The same system with zero columns up to whole vectors."""
-    k = system.fixed.shape[1]
-    extra = padded(k) - k
-    fixed = np.ascontiguousarray(np.pad(system.fixed, ((0, 0), (0, extra))), np.float32)
+    n, k = system.fixed.shape
+    fixed = padded_zeros(n, k)
+    fixed[:, :k] = system.fixed
+    extra = fixed.shape[1] - k
     base = None if system.base is None else np.pad(system.base, ((0, extra), (0, extra))).astype(np.float32)
-    return system._replace(fixed=fixed, base=base, unknowns=k)
+    return system._replace(fixed=fixed, base=base, padding=extra)
 
 
 class Progress(NamedTuple):
@@ -158,13 +177,14 @@ def half_sweep(
     block: int = 32,
     who: Callable[[int], str] = _row,
 ) -> Progress:
-    """Solve every row into `out` (n, k), or bring it closer; `system` and `out` padded to whole vectors.
+    """Solve every row into `out` (n, unknowns or more), or bring it closer; `system` padded to whole vectors, and
+    `out` too unless the solver is "cholesky".
 
     Parameters
     ----------
     solver : {"cholesky", "cg", "ials++"}
         Exact solutions; or, from what `out` holds, `steps` steps of conjugate gradients; or one exact solution for
-        each `block` of unknowns in turn, given the others.
+        each `block` of unknowns in turn, given the others. A bias takes the first.
     who : callable
         What errors call a row.
 
@@ -175,12 +195,13 @@ def half_sweep(
     """
     from coterie.kernels import least_squares_loops as loops
 
-    n, k = out.shape
+    n, k = len(out), system.fixed.shape[1]
     base = np.zeros((k, k), np.float32) if system.base is None else system.base
     offsets = np.empty(0, np.float32) if system.offsets is None else system.offsets
     scalars = np.array([*system.weight, *system.target], np.float32)
-    plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns or k
-    ones = system.ones and plain and free and unknowns > 1 and padded(unknowns - 1) == unknowns - 1
+    plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns
+    if system.bias and not (plain and free and solver == "cholesky"):
+        raise ValueError("a bias takes equal weights, no base, and the solver 'cholesky'")
 
     def work(start: int, stop: int) -> tuple[float, float]:
         sums = np.zeros(2)
@@ -192,7 +213,7 @@ def half_sweep(
         elif solver == "ials++":
             failed = loops.solve_blocks(*rows, padded(block), unknowns, part, sums)
         else:
-            failed = loops.solve_range(*rows, plain, free, ones, unknowns, part, sums)
+            failed = loops.solve_range(*rows, plain, free, system.bias, k - system.padding, part, sums)
         if failed >= 0:
             raise singular(who(start + failed), int(np.diff(indptr)[start + failed]), unknowns)
         return float(sums[0]), float(sums[1])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from coterie.kernels.jit import kernel
 from coterie.kernels.least_squares import UNCERTAIN
-from coterie.kernels.tiles import LANES, add_gram, fetch_row, subtract_gram
+from coterie.kernels.positive import eliminate, substitute
+from coterie.kernels.tiles import add_gram, fetch_row
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -23,21 +23,19 @@ _UNCERTAIN = np.float32(UNCERTAIN)
 @kernel
 def solve_range(
     indptr: Array, indices: Array, values: Array, fixed: Array, base: Array, ridge: Array, offsets: Array,
-    scalars: Array, plain: bool, free: bool, ones: bool, unknowns: int, out: Array, sums: Array,
+    scalars: Array, plain: bool, free: bool, biased: bool, unknowns: int, out: Array, sums: Array,
 ) -> int:  # fmt: skip
     """Solve the rows of `out` exactly; adds to `sums` what `Progress` says. The first row that has no unique solution
     is given back, else -1.
 
-    `plain`: all weights are 1. `free`: the base is zero, so a row without entries has the solution 0. `ones`: the last
-    unknown's column is all ones, those before it are whole vectors, all weights are 1, and the base is zero.
+    `plain`: all weights are 1. `free`: the base is zero. `biased`: after the `unknowns` that `fixed` has columns for
+    comes one whose column is all ones; all weights are then 1, and the base is zero.
     """
-    n, k = out.shape
-    if ones:
-        k = unknowns - 1
+    n, k = len(out), fixed.shape[1]
     gathered = np.zeros((_GATHERED, k), np.float32)
-    matrix = np.empty((k, k), np.float32)
-    right, border = np.empty(k, np.float32), np.empty(k, np.float32)
-    kept, floors = np.empty(k, np.float32), np.empty(k, np.float32)
+    matrix, scaled = np.empty((k, k), np.float32), np.empty((k, k), np.float32)
+    sides, pivots = np.empty((2, k), np.float32), np.empty(k, np.float32)
+    right, border = sides[0], sides[1]
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
     shifted = len(offsets) > 0
     for row in range(n):
@@ -45,8 +43,7 @@ def solve_range(
         out[row, :] = 0
         if begin == end:
             continue
-        right[:] = 0
-        border[:] = 0
+        sides[:, :] = 0
         squares = total = 0.0
         if free:
             matrix[:, :] = 0
@@ -64,7 +61,7 @@ def solve_range(
                 squares += coefficient * coefficient
                 total += coefficient
                 source, target = fixed[j], gathered[a - first]
-                if ones:
+                if biased:
                     for f in range(k):
                         target[f] = source[f]
                         right[f] += coefficient * source[f]
@@ -81,108 +78,31 @@ def solve_range(
             add_gram(gathered, 0, last - first, matrix)
         for f in range(k):
             matrix[f, f] += ridge[row] if f < unknowns else np.float32(1)
-            kept[f] = right[f]
-            floors[f] = _UNCERTAIN * matrix[f, f]
-        if not factorize(matrix, right, floors):
+            pivots[f] = _UNCERTAIN * matrix[f, f]
+        if not eliminate(matrix, scaled, sides, pivots):
             return row
         gain = 0.0
-        if ones:
-            pivot = np.float32(end - begin) + ridge[row]
-            bias = eliminate(matrix, right, border, np.float32(total), pivot, _UNCERTAIN * pivot)
-            if math.isnan(bias):
-                return row
-            out[row, k] = bias
-            gain += bias * total
-        substitute(matrix, right)
         for f in range(k):
+            gain += right[f] * right[f] * pivots[f]
+        if biased:  # the bias is the last unknown, and the border is its column
+            pivot, rest = np.float64(end - begin) + ridge[row], total
+            floor = _UNCERTAIN * pivot
+            for f in range(k):
+                pivot -= border[f] * border[f] * pivots[f]
+                rest -= border[f] * right[f] * pivots[f]
+            if not pivot > floor:
+                return row
+            bias = rest / pivot
+            gain += bias * rest
+            out[row, unknowns] = bias
+            for f in range(k):
+                right[f] -= np.float32(bias) * border[f]
+        substitute(matrix, scaled, right)
+        for f in range(unknowns):
             out[row, f] = right[f]
-            gain += right[f] * kept[f]
         sums[0] += squares
         sums[1] += gain
     return -1
-
-
-@kernel
-def solve_positive(matrix: Array, right: Array, floors: Array) -> bool:
-    """Solve ``matrix @ x = right`` in place (x takes the place of `right`); False where a pivot is at most its floor.
-    The upper triangle of `matrix` becomes as `factorize` says."""
-    if not factorize(matrix, right, floors):
-        return False
-    substitute(matrix, right)
-    return True
-
-
-@kernel
-def factorize(matrix: Array, right: Array, floors: Array) -> bool:
-    """The upper triangle of `matrix` (k, k), k a whole number of vectors, becomes U with matrix = U'U, the inverses of
-    its diagonal on the diagonal, and `right` (k,) the y with U'y = right; False where a pivot is at most its floor.
-
-    A panel of rows at a time, and what follows it is brought up to date in tiles.
-    """
-    k = matrix.shape[0]
-    for panel in range(0, k, LANES):
-        for p in range(panel, panel + LANES):
-            pivot = matrix[p, p]
-            if not pivot > floors[p]:
-                return False
-            inverse = np.float32(1) / np.sqrt(pivot)
-            upper = matrix[p, panel:]
-            width = k - panel
-            for c in range(width):
-                upper[c] *= inverse
-            solved = right[p] * inverse
-            right[p] = solved
-            for q in range(p + 1, panel + LANES):
-                factor = upper[q - panel]
-                lower = matrix[q, panel:]
-                right[q] -= factor * solved
-                for c in range(width):
-                    lower[c] -= factor * upper[c]
-            matrix[p, p] = inverse
-        after = panel + LANES
-        if after < k:
-            for p in range(panel, after):
-                solved, upper, rest = right[p], matrix[p, after:], right[after:]
-                for c in range(k - after):
-                    rest[c] -= solved * upper[c]
-            subtract_gram(matrix, panel, LANES, after)
-    return True
-
-
-@kernel
-def eliminate(matrix: Array, right: Array, border: Array, total: Any, corner: Any, floor: Any) -> Any:
-    """The last unknown of ``[[U'U, border], [border', corner]]``, whose right side ends in `total`; NaN where its pivot
-    is at most its floor.
-
-    In: `matrix` and `right` as `factorize` leaves them. Out: `right` without what the last unknown explains.
-    """
-    k = len(border)
-    pivot, rest = corner, total
-    for p in range(k):
-        border[p] *= matrix[p, p]
-        solved, upper, later = border[p], matrix[p, p + 1 :], border[p + 1 :]
-        for c in range(k - 1 - p):
-            later[c] -= solved * upper[c]
-        pivot -= solved * solved
-        rest -= solved * right[p]
-    if not pivot > floor:
-        return math.nan
-    last = rest / pivot
-    for p in range(k):
-        right[p] -= last * border[p]
-    return last
-
-
-@kernel
-def substitute(matrix: Array, right: Array) -> None:
-    """Solve ``U x = right`` in place, `matrix` as `factorize` leaves it."""
-    k = matrix.shape[0]
-    for p in range(k - 1, -1, -1):
-        upper, rest = matrix[p, p + 1 :], right[p + 1 :]
-        total = np.float32(0)
-        for c in range(k - 1 - p):
-            total += upper[c] * rest[c]
-        right[p] = (right[p] - total) * matrix[p, p]
 
 
 @kernel
@@ -288,10 +208,9 @@ def solve_blocks(
         longest = max(longest, indptr[row + 1] - indptr[row])
     gathered = np.empty((longest, k), np.float32)
     left = np.empty(longest, np.float32)  # what the scores leave of the targets
-    matrix = np.empty((size, size), np.float32)
-    right = np.empty(size, np.float32)
-    step = np.zeros(size, np.float32)
-    kept, floors = np.empty(size, np.float32), np.empty(size, np.float32)
+    matrix, scaled = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
+    sides, pivots = np.empty((2, size), np.float32), np.empty(size, np.float32)
+    right, step = sides[0], np.zeros(size, np.float32)
     product = np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
     shifted = len(offsets) > 0
@@ -325,6 +244,7 @@ def solve_blocks(
         for first in range(0, k, size):
             if first + size > k:
                 first = k - size  # the last block goes over factors that were solved already
+            sides[:, :] = 0
             for f in range(size):
                 right[f] = -lam * x[first + f]
                 for g in range(size):
@@ -348,14 +268,15 @@ def solve_blocks(
                 add_gram(gathered[part:], first, stop - part, matrix)
             for f in range(size):
                 matrix[f, f] += lam if first + f < unknowns else np.float32(1)
-                kept[f] = right[f]
-                floors[f] = _UNCERTAIN * matrix[f, f]
-            if not solve_positive(matrix, right, floors):
+                pivots[f] = _UNCERTAIN * matrix[f, f]
+            if not eliminate(matrix, scaled, sides, pivots):
                 return row
+            for f in range(size):
+                gain += right[f] * right[f] * pivots[f]
+            substitute(matrix, scaled, right)
             for f in range(size):
                 step[f] = right[f]
                 x[first + f] += right[f]
-                gain += right[f] * kept[f]
             before = first
         sums[0] += squares
         sums[1] += gain

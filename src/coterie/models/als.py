@@ -11,7 +11,7 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Axis, Interactions, Rows
 from coterie.errors import ParameterError
-from coterie.kernels.least_squares import Progress, System, half_sweep, padded, solve_rows
+from coterie.kernels.least_squares import Progress, System, half_sweep, pad_system, solve_rows
 from coterie.models.content_maps import ALL, content_of
 from coterie.models.content_prior import ContentPrior, residuals
 from coterie.models.factors import FactorModel, known_products, pair_products
@@ -129,7 +129,7 @@ class ALS(FactorModel):
     feature_regularization: Annotated[float, Range(1e-9, help="λ_f, pulls what a feature says to 0")] = 30.0
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
-        d, width = self.n_factors, padded(self.n_factors + self.biases)
+        d, width = self.n_factors, self.n_factors + self.biases
         users, items = np.zeros((train.n_users, width), np.float32), np.zeros((train.n_items, width), np.float32)
         unit = self.unit_ = unit_of(*train.scale)
         mean = train.mean / unit if self.biases else 0.0  # all that is learned is in units, up to the end
@@ -166,22 +166,16 @@ class ALS(FactorModel):
     def _solve(
         self, train: Interactions, axis: Axis, others: Array, mean: float, out: Array, expected: Array | None = None
     ) -> Progress:
-        """Solve one side, given the other, pulled to what is `expected` of it or to 0, all in units; a bias is the
-        factor of a column of ones on the other side."""
-        d, offsets = self.n_factors, None
-        if self.biases:
-            offsets = others[:, d] + np.float32(mean)
-            others = others.copy()
-            others[:, d] = 1
+        """Solve one side, given the other, pulled to what is `expected` of it or to 0, all in units."""
+        factors = others[:, : self.n_factors]
+        offsets = others[:, self.n_factors] + np.float32(mean) if self.biases else None
         rows, ids = train.rows(axis), train.vocabulary(axis)
         if expected is not None:
-            rows = rows._replace(values=residuals(rows, self.unit_ * expected, others))
+            rows = rows._replace(values=residuals(rows, self.unit_ * expected, factors))
         ridge = self._ridge(np.diff(rows.indptr))
-        system = System(
-            others, target=(0.0, 1 / self.unit_), offsets=offsets, unknowns=d + self.biases, ones=self.biases
-        )
+        system = System(factors, target=(0.0, 1 / self.unit_), offsets=offsets, bias=self.biases)
         done = half_sweep(
-            system, *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
+            pad_system(system), *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
         )
         if expected is not None:
             out += expected
@@ -252,12 +246,11 @@ class ALS(FactorModel):
     def _solve_items(self, items: Array, raters: sp.csc_matrix, expected: Array | None = None) -> None:
         users, offsets = self.user_factors_ / self.unit_, None
         if self.biases:
-            users = np.hstack([users, np.ones((len(users), 1), np.float32)])
             offsets = self.user_offsets_ / self.unit_
         rows = Rows(raters.indptr, raters.indices, raters.data)
         if expected is not None:
             rows = rows._replace(values=residuals(rows, self.unit_ * expected, users))
-        system = System(users, target=(0.0, 1 / self.unit_), offsets=offsets, ones=self.biases)
+        system = System(users, target=(0.0, 1 / self.unit_), offsets=offsets, bias=self.biases)
         solved = solve_rows(system, *rows, self._ridge(np.diff(rows.indptr)))
         self._set_items(items, solved if expected is None else solved + expected)
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.kernels.least_squares import System, padded
+from coterie.kernels.least_squares import System, padded_zeros
 from coterie.models.factors import FactorModel, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn, require_solvable
 from coterie.models.parameters import Range, hyper_parameters
@@ -150,7 +150,7 @@ def first_factors(random: np.random.Generator, counts: Array, n_factors: int) ->
 
     What pads them is zero, and so are rows without ratings: nothing is known of these, and descent leaves both so.
     """
-    factors = np.zeros((len(counts), padded(n_factors)), np.float32)
+    factors = padded_zeros(len(counts), n_factors)
     factors[:, :n_factors] = np.float32(0.1) * random.standard_normal((len(counts), n_factors), np.float32)
     factors[counts == 0] = 0
     return factors

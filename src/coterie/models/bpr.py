@@ -11,7 +11,7 @@ import polars as pl
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.errors import ParameterError
-from coterie.kernels.least_squares import padded
+from coterie.kernels.least_squares import padded_zeros
 from coterie.kernels.tastes import Items, Person, solve_tastes
 from coterie.models.factors import FactorModel, grown
 from coterie.models.parameters import Range, hyper_parameters
@@ -135,7 +135,7 @@ class BPR(FactorModel):
         random, d = np.random.default_rng(self.random_state), self.n_factors
         sides = []
         for counts in (train.user_counts, train.item_counts):
-            factors = np.zeros((len(counts), padded(d)), np.float32)
+            factors = padded_zeros(len(counts), d)
             start = (random.random((len(counts), d), np.float32) - np.float32(0.5)) / np.float32(d)
             factors[:, :d] = np.where(counts[:, None] > 0, start, 0)
             sides.append(factors)

@@ -64,10 +64,13 @@ class ContentPrior:
 
 def residuals(rows: Rows, expected: Array, others: Array) -> Array:
     """Values less what is expected of them, float32 (nnz,): the product of `expected` of the entry's row and `others`
-    of its column."""
+    of its column, and a bias where `expected` has a column more."""
+    d = others.shape[1]
+    factors, biases = expected[:, :d], expected[:, d:].sum(axis=1)
     rest = np.empty(len(rows.values), np.float32)
     owners = np.repeat(np.arange(len(expected), dtype=np.int32), np.diff(rows.indptr))
     for start in range(0, len(rest), _BLOCK):
         block = slice(start, start + _BLOCK)
-        rest[block] = rows.values[block] - pair_products(expected, others, owners[block], rows.indices[block])
+        known = pair_products(factors, others, owners[block], rows.indices[block]) + biases[owners[block]]
+        rest[block] = rows.values[block] - known
     return rest

@@ -47,10 +47,7 @@ class LeastSquaresFoldIn:
 
     def __init__(self, system: System, ridge: Callable[[Array], Array]) -> None:
         self.biased = system.offsets is not None
-        if self.biased:  # the bias is the factor of a column of ones
-            ones = np.ones((len(system.fixed), 1), np.float32)
-            system = system._replace(fixed=np.hstack([system.fixed, ones]), ones=True)
-        self.system, self.ridge = system, ridge
+        self.system, self.ridge = system._replace(bias=self.biased), ridge
 
     def __call__(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
         """Factors (n, n_factors) and, where there are offsets, biases (n,) of profiles; zero for an empty one."""
@@ -73,5 +70,7 @@ class LeastSquaresFoldIn:
             ridge = float(self.ridge(np.array([len(columns)]))[0])
             matrix, _, coefficients = self.system.equations(columns, profile.data, ridge)
             direction = np.linalg.solve(matrix.astype(np.float64), wanted.astype(np.float64))
-            parts = coefficients * (self.system.fixed[columns] @ direction)
+            parts = coefficients * (self.system.fixed[columns] @ direction[: len(factors)])
+            if self.biased:
+                parts += coefficients * direction[-1]
         return pl.DataFrame({"item_index": columns, "rating": profile.data, "contribution": parts})

@@ -10,7 +10,7 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Axis, Interactions
-from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, padded, solve_rows
+from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, padded_zeros, solve_rows
 from coterie.models.factors import FactorModel
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
@@ -106,9 +106,9 @@ class ImplicitALS(FactorModel):
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         require_choices(train, "ImplicitALS")
-        d, width = self.n_factors, padded(self.n_factors)
+        d = self.n_factors
         random = np.random.default_rng(self.random_state)
-        users, items = (np.zeros((n, width), np.float32) for n in train.shape)
+        users, items = (padded_zeros(n, d) for n in train.shape)
         for side, counts in ((users, train.user_counts), (items, train.item_counts)):
             start = random.standard_normal((len(side), d), np.float32) * np.float32(self.init_scale / np.sqrt(d))
             side[:, :d] = np.where(counts[:, None] > 0, start, 0)
@@ -137,7 +137,7 @@ class ImplicitALS(FactorModel):
     def _solve(self, train: Interactions, axis: Axis, others: Array, out: Array, solver: Solver) -> Progress:
         rows, ids = train.rows(axis), train.vocabulary(axis)
         ridge = self._ridge(np.diff(rows.indptr), len(others))
-        system = self._system(others, self._gram(others))._replace(unknowns=self.n_factors)
+        system = self._system(others, self._gram(others))._replace(padding=others.shape[1] - self.n_factors)
         return half_sweep(
             system, *rows, ridge, out, solver, self.cg_steps, self.block_size,
             who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}",
