@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.spatial import distance
 
 import coterie as ct
-from coterie import neighbor_lists, similarity
+from coterie import nearest, similarity
 from coterie.data.interactions import Interactions
 from coterie.data.vocabulary import Vocabulary
 from coterie.errors import MemoryBudgetError, ParameterError, UnknownIdError
@@ -225,8 +225,8 @@ def test_all_six_in_one_pass_are_six_passes(crowd: Interactions, axis: Any, read
 def test_large_data_goes_another_way_to_the_same_bytes(crowd: Interactions, name: str, axis: Any) -> None:
     small = similarity.neighbors(crowd, name, 9, axis)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbor_lists, "_GRAM_PRODUCTS", 0)
-        patch.setattr(neighbor_lists, "_corated_neighbors", None)  # would fail if it were called
+        patch.setattr(nearest, "_GRAM_PRODUCTS", 0)
+        patch.setattr(nearest, "_corated_neighbors", None)  # would fail if it were called
         large = similarity.neighbors(crowd, name, 9, axis)
     assert large.indices.tobytes() == small.indices.tobytes()
     assert large.values.tobytes() == small.values.tobytes()
@@ -240,7 +240,7 @@ def test_large_data_with_zeros_or_negative_ratings_stays_exact(low: float) -> No
     for name in ("cosine", "jaccard"):
         small = similarity.neighbors(x, name, 6)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(neighbor_lists, "_GRAM_PRODUCTS", 0)
+            patch.setattr(nearest, "_GRAM_PRODUCTS", 0)
             large = similarity.neighbors(x, name, 6)
         assert (large.indices.tobytes(), large.values.tobytes()) == (small.indices.tobytes(), small.values.tobytes())
 
@@ -249,7 +249,7 @@ def test_large_data_with_zeros_or_negative_ratings_stays_exact(low: float) -> No
 def test_cosines_of_large_data_know_no_scale(crowd: Interactions, factor: float) -> None:
     scaled = replace(crowd, values=crowd.values * np.float32(factor))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbor_lists, "_GRAM_PRODUCTS", 0)
+        patch.setattr(nearest, "_GRAM_PRODUCTS", 0)
         usual, found = (similarity.neighbors(x, "cosine", 9) for x in (crowd, scaled))
     assert (found.indices.tobytes(), found.values.tobytes()) == (usual.indices.tobytes(), usual.values.tobytes())
 
@@ -260,7 +260,7 @@ def test_any_number_of_threads_gives_the_same_bytes(crowd: Interactions, product
     for threads in ("1", "2", "3"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("COTERIE_THREADS", threads)
-            patch.setattr(neighbor_lists, "_GRAM_PRODUCTS", products)
+            patch.setattr(nearest, "_GRAM_PRODUCTS", products)
             lists = similarity.neighbors(crowd, "cosine", 6), *similarity.all_neighbors(crowd, 6).values()
             table = similarity.matrix(crowd, "pearson")
         found.add(b"".join([table.tobytes(), *(part.tobytes() for n in lists for part in (n.indices, n.values))]))
@@ -394,7 +394,7 @@ def test_past_the_memory_budget_nothing_is_allocated(
     crowd: Interactions, monkeypatch: pytest.MonkeyPatch, products: float
 ) -> None:
     monkeypatch.setenv("COTERIE_MEMORY", "0.000001")
-    monkeypatch.setattr(neighbor_lists, "_GRAM_PRODUCTS", products)
+    monkeypatch.setattr(nearest, "_GRAM_PRODUCTS", products)
     with pytest.raises(MemoryBudgetError, match=r"60 x 60 matrix .*similarity\.neighbors"):
         similarity.matrix(crowd, "cosine")
     with pytest.raises(MemoryBudgetError, match=r"60 lists of 50 neighbours .*n_neighbors"):

@@ -34,11 +34,11 @@ from coterie.measures import MEASURES as MEASURES
 from coterie.measures import Measure as Measure
 from coterie.measures import Reading as Reading
 from coterie.measures import measure as measure
-from coterie.neighbor_lists import Neighbors as Neighbors
-from coterie.neighbor_lists import all_neighbors as all_neighbors
-from coterie.neighbor_lists import neighbors as neighbors
-from coterie.neighbor_lists import require_shrinkage
-from coterie.neighbor_lists import spread as spread
+from coterie.nearest import Neighbors as Neighbors
+from coterie.nearest import all_neighbors as all_neighbors
+from coterie.nearest import neighbors as neighbors
+from coterie.nearest import require_shrinkage
+from coterie.nearest import spread as spread
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
