@@ -77,7 +77,7 @@ def test_profiles_of_another_shape_are_refused(case: Case) -> None:
         model.score(profiles.T)
     with pytest.raises(ParameterError, match="2 users given for 36 profiles"):
         model.score(profiles, np.array([0, 1]))
-    for bad in (-1, 36):
+    for bad in (-1, 36, 1.5):
         with pytest.raises(ParameterError, match=f"row numbers from 0 to 35.*{bad}"):
             model.score(profiles[:1], np.array([bad]))
     holed = profiles[:1].copy()

@@ -146,6 +146,8 @@ def test_weights_below_zero_are_refused() -> None:
     dense = interactions(DENSE)
     with pytest.raises(DataError, match=r"above 0.*there is -5"):
         ct.ImplicitALS().fit(replace(dense, values=-dense.values))
+    with pytest.raises(ParameterError, match="alpha=0 gives choices no weight.*raise alpha"):
+        ct.ImplicitALS(alpha=0).fit(dense)
 
 
 def test_it_ranks_far_better_than_popularity_on_real_ratings(shared: Path) -> None:

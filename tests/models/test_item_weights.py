@@ -215,6 +215,13 @@ def test_only_the_nearest_items_have_weights() -> None:
     np.testing.assert_array_equal(every, ct.SLIM(l1_regularization=0.1).fit(x).item_weights_.toarray())
 
 
+def test_a_slim_without_a_weight_says_so() -> None:
+    x = random_world((90, 12), 0.3, 6)
+    with pytest.warns(RuntimeWarning, match=r"nothing will be recommended: l1_regularization=1e\+09 .* lower it"):
+        model = ct.SLIM(l1_regularization=1e9).fit(x)
+    assert model.item_weights_.nnz == 0
+
+
 def test_slim_of_no_ratings_has_a_trace_too() -> None:
     model = ct.SLIM().fit(interactions(np.zeros((3, 2))))
     assert model.objective_.tolist() == [0.0]
@@ -222,6 +229,7 @@ def test_slim_of_no_ratings_has_a_trace_too() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the model learned from choices")
+@pytest.mark.filterwarnings("ignore:SLIM. no item has a weight")
 @settings(max_examples=25)
 @given(rated(st.just(HALF_STARS)), rated(st.just(HALF_STARS)), st.sampled_from([None, 2]))
 def test_a_warm_slim_ends_where_a_fit_ends(old: np.ndarray, new: np.ndarray, n_neighbors: int | None) -> None:

@@ -117,7 +117,8 @@ class Recommender(Learner):
             users = np.asarray(users)
             if len(users) != matrix.shape[0]:
                 raise ParameterError(f"{len(users)} users given for {matrix.shape[0]} profiles")
-            if len(users) and (users.min() < 0 or users.max() >= train.n_users):
+            whole = np.issubdtype(users.dtype, np.integer) or not len(users)
+            if not whole or (len(users) and (users.min() < 0 or users.max() >= train.n_users)):
                 raise ParameterError(f"users must be row numbers from 0 to {train.n_users - 1}, not {users!r}")
         return matrix, users
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Axis, Interactions
+from coterie.errors import ParameterError
 from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, padded_zeros, solve_rows
 from coterie.models.factors import FactorModel
 from coterie.models.fold_in import LeastSquaresFoldIn
@@ -106,6 +107,8 @@ class ImplicitALS(FactorModel):
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         require_choices(train, "ImplicitALS")
+        if self.alpha == 0 and self.loss == "ials++":
+            raise ParameterError("ImplicitALS: alpha=0 gives choices no weight, and nothing is learned; raise alpha")
         d = self.n_factors
         random = np.random.default_rng(self.random_state)
         users, items = (padded_zeros(n, d) for n in train.shape)

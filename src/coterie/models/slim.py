@@ -98,7 +98,7 @@ class SLIM(ItemWeightsModel):
             gaps[items], objectives[items] = nets(items, weights)
             columns.add(weights)
             sweep.objective = float(objectives.sum())
-        self._keep(columns, gaps)
+        self._keep(train, columns, gaps)
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
         if not len(changed_users) and not len(changed_items):
@@ -114,7 +114,7 @@ class SLIM(ItemWeightsModel):
                 gaps[items], _ = nets(items, weights)
                 columns.add(weights)
                 advance(len(items), f"largest duality gap {gaps.max():.1g}")
-        self._keep(columns, gaps)
+        self._keep(merged, columns, gaps)
 
     def _nets(self, train: Interactions) -> Callable[[Array, Array], tuple[Array, Array]]:
         """What solves the given items (n,) from weights (n, n_items), which it changes: gaps and objectives (n,)."""
@@ -130,8 +130,15 @@ class SLIM(ItemWeightsModel):
             self.tolerance, self.n_iterations, weights,
         )  # fmt: skip
 
-    def _keep(self, columns: _Columns, gaps: Array) -> None:
+    def _keep(self, train: Interactions, columns: _Columns, gaps: Array) -> None:
         self.item_weights_, self.gaps_ = columns.matrix(), gaps
+        if not self.item_weights_.nnz and train.user_counts.max(initial=0) > 1:
+            warnings.warn(
+                "SLIM: no item has a weight in the score of another, so nothing will be recommended: "
+                f"l1_regularization={self.l1_regularization:g} is more than what any two items share; lower it",
+                RuntimeWarning,
+                stacklevel=5,
+            )
         short = int((gaps > self.tolerance).sum())
         if short:
             warnings.warn(
