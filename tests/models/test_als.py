@@ -146,7 +146,7 @@ def test_weights_below_zero_are_refused() -> None:
     dense = interactions(DENSE)
     with pytest.raises(DataError, match=r"above 0.*there is -5"):
         ct.ImplicitALS().fit(replace(dense, values=-dense.values))
-    with pytest.raises(ParameterError, match="alpha=0 gives choices no weight.*raise alpha"):
+    with pytest.raises(ParameterError, match=r"alpha=0 gives choices no weight.*raise alpha"):
         ct.ImplicitALS(alpha=0).fit(dense)
 
 
