@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from coterie.errors import ArtifactError, CapabilityError, FitInterrupted
+from coterie.errors import ArtifactError, CapabilityError, FitInterrupted, UnknownIdError
 from coterie.models.registry import MODELS, model_class
-from coterie.models.training import Sweep, Training
+from coterie.models.training import KIND, Sweep, Training
+from coterie.storage import write_folder
 from tests.contract.cases import CASES, Case, catalog, label, make, state, world
 
 SWEEPING = [case for case in CASES if model_class(case[0]).learns_in_sweeps]
@@ -60,6 +61,9 @@ def test_held_out_ratings_are_watched_and_teach_nothing(case: Case) -> None:
         with pytest.raises(CapabilityError, match="without validation"):
             make(case).fit(train, catalog(), validation=rest)
         return
+    elsewhere = x.select(x.indices % 2 == 0)
+    with pytest.raises(UnknownIdError, match=r"validation has what train lacks .*keep_vocabularies=True"):
+        make(case).fit(x.select(x.indices % 2 == 1), catalog(), validation=elsewhere)
     watched, alone = make(case).fit(train, catalog(), validation=rest), make(case).fit(train, catalog())
     trace = watched.held_out_rmse_  # type: ignore[attr-defined]
     assert trace.shape == alone.objective_.shape  # type: ignore[attr-defined]
@@ -165,6 +169,20 @@ def test_a_checkpoint_of_something_else_is_refused(case: Case, tmp_path: Path) -
     setattr(changed, name, 5)
     with pytest.raises(ArtifactError, match=name):
         changed.fit(world(), catalog(), checkpoint=tmp_path / "checkpoint")
+
+
+@each_sweeping
+def test_a_checkpoint_with_other_arrays_is_refused(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another version may have kept them."""
+    model, folder = make(case), tmp_path / "checkpoint"
+    with monkeypatch.context() as patch:
+        about = Training._about
+        patch.setattr(Training, "_write", lambda self, path, model, done, arrays: write_folder(
+            path, KIND, about(self, model, done), {name: np.zeros((2, 3, 4)) for name in arrays}
+        ))  # fmt: skip
+        model.fit(world(), catalog(), checkpoint=folder)
+    with pytest.raises(ArtifactError, match="of another version of Coterie, which kept other arrays"):
+        make(case).fit(world(), catalog(), checkpoint=folder)
 
 
 @pytest.mark.parametrize("name", [name for name in MODELS if not model_class(name).learns_in_sweeps])

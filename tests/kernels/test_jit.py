@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -46,3 +49,29 @@ def test_a_folder_that_others_can_write_is_not_trusted(temporary: Path) -> None:
     planted.rmdir()
     planted.symlink_to(temporary)
     assert jit.private_folder() not in (str(planted), str(temporary))
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"), reason="nothing is compiled")
+def test_a_kernel_is_compiled_anew_when_what_it_calls_has_changed(tmp_path: Path) -> None:
+    """Though its own file, at which numba looks, is as it was."""
+    package = tmp_path / "coterie"
+    shutil.copytree(Path(jit.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    code = """
+import numpy as np
+from coterie.kernels.tiles import SCORE_COLUMNS, SCORE_ROWS, score_block
+scores = np.zeros((SCORE_ROWS, SCORE_COLUMNS), np.float32)
+score_block(np.ones((3, SCORE_ROWS), np.float32), np.ones((3, SCORE_COLUMNS), np.float32), scores, 0)
+print(scores[0, 0], sum(score_block.stats.cache_hits.values()))
+"""
+
+    def run() -> str:
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert run() == "3.0 0\n"
+    assert run() == "3.0 1\n"
+    vectors = package / "kernels" / "vectors.py"
+    vectors.write_text(vectors.read_text().replace("self._fma, [a, b, c]", "self._fma, [a, a, a]"))
+    assert run() == "2.0 0\n"

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from coterie.errors import DivergenceError
 from coterie.kernels import least_squares
-from coterie.kernels.least_squares import Solver, System, half_sweep, pad_system, solve_rows
+from coterie.kernels.least_squares import Solver, System, half_sweep, pad_system, padded_zeros, solve_rows
 from tests.reference import least_squares as reference
 
 WITHOUT_BIASES = ["ratings", "offsets", "confidences"]
@@ -70,6 +70,70 @@ def test_every_solver_says_how_far_it_came_and_gets_there(k: int, kind: str, sol
     assert not out[:, k:].any()  # padding stays empty
     best = reference.minimum(system, rows, ridge, reference.solutions(system, rows, ridge))
     assert before == pytest.approx(best, rel=5e-3)
+
+
+def test_rows_without_entries_become_zero() -> None:
+    system, rows, ridge = world(37, "biases")
+    out = np.ones((rows.shape[0], system.unknowns), np.float32)
+    half_sweep(pad_system(system), rows.indptr, rows.indices, rows.data, ridge, out)
+    assert not out[3].any()
+    assert (out[4:] != 1).all()
+
+
+@pytest.mark.parametrize("k", [33, 70])
+@pytest.mark.parametrize("solver", ["cholesky", "ials++"])
+def test_a_column_that_another_nearly_is_makes_no_solution(solver: Solver, k: int) -> None:
+    """Without a ridge, the last pivot is the square of what tells them apart; all sums are exact."""
+    rows = sp.csr_matrix(np.ones((1, k), np.float32))
+
+    def solve(apart: float) -> None:
+        fixed = np.eye(k, dtype=np.float32)
+        fixed[7, 20], fixed[20, 20] = 1, apart
+        system = pad_system(System(fixed, (0.0, 1.0), (0.0, 1.0)))
+        out, ridge = np.zeros((1, system.fixed.shape[1]), np.float32), np.zeros(1, np.float32)
+        half_sweep(system, rows.indptr, rows.indices, rows.data, ridge, out, solver, block=128)
+
+    solve(2**-11)  # of 1 + 2**-22 there is 2**-22 left, about 2.4e-7
+    with pytest.raises(DivergenceError, match="the equations of row 0 cannot be solved"):
+        solve(2**-11.5)
+
+
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "ials++"])
+def test_results_without_room_for_them_are_refused(solver: Solver) -> None:
+    system, rows, ridge = world(37, "ratings")
+    wide = pad_system(system)
+    widths = [36] if solver == "cholesky" else [37, wide.fixed.shape[1] + 1]
+    for width in widths:
+        out = np.zeros((rows.shape[0], width), np.float32)
+        with pytest.raises(ValueError, match=f"out has {width} columns for 37 unknowns"):
+            half_sweep(wide, rows.indptr, rows.indices, rows.data, ridge, out, solver)
+
+
+@pytest.mark.parametrize("solver", ["cg", "ials++"])
+def test_a_bias_needs_the_exact_solver_and_equal_weights(solver: Solver) -> None:
+    system, rows, ridge = world(37, "biases")
+    out = np.zeros((rows.shape[0], 64), np.float32)
+    for other, how in ((system, solver), (system._replace(weight=(0.0, 1.0)), "cholesky")):
+        with pytest.raises(ValueError, match="a bias takes equal weights"):
+            half_sweep(pad_system(other), rows.indptr, rows.indices, rows.data, ridge, out, how)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("k", [1, 16, 17])
+def test_padded_rows_begin_on_cache_lines(k: int) -> None:
+    zeros = padded_zeros(9, k)
+    assert zeros.ctypes.data % 64 == 0
+    assert (len(zeros), zeros.shape[1] % least_squares.padded(1)) == (9, 0)
+    assert k <= zeros.shape[1] < k + least_squares.padded(1)
+    assert pad_system(pad_system(System(zeros[:, :k]))).unknowns == k
+
+
+@pytest.mark.parametrize("few_rows", [1000, 0], ids=["numpy", "compiled"])
+def test_numbers_that_are_none_are_refused(few_rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(least_squares, "_FEW_ROWS", few_rows)
+    system, rows, ridge = world(5, "ratings")
+    system.fixed[rows.indices[0], 2] = np.nan
+    with pytest.raises(DivergenceError, match="cannot be solved"):
+        solve_rows(system, rows.indptr, rows.indices, rows.data, ridge)
 
 
 def test_more_entries_than_are_gathered_at_once() -> None:

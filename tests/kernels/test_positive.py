@@ -56,12 +56,24 @@ def test_as_accurate_as_cholesky() -> None:
     assert np.mean(ours) < 2 * np.mean(lapacks)
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1e25])
+def test_any_scale(scale: float) -> None:
+    matrix, sides = system(2 * LANES, 100)
+    exact = np.linalg.solve(matrix.astype(float), sides[0].astype(float))
+    work, scaled, pivots = above(matrix * np.float32(scale)), np.zeros_like(matrix), np.zeros(len(matrix), np.float32)
+    sides *= np.float32(scale)
+    assert eliminate(work, scaled, sides, pivots)
+    substitute(work, scaled, sides[0])
+    np.testing.assert_allclose(sides[0], exact, rtol=1e-3, atol=1e-5 * np.abs(exact).max())
+
+
 @pytest.mark.parametrize("place", [0, 1, LANES - 1, LANES, 2 * LANES + 5])
-@pytest.mark.parametrize("bad", [0.0, -3.0, np.nan])
+@pytest.mark.parametrize("bad", [2e-6, 1e-6, 0.0, -3.0, np.nan])
 def test_a_pivot_at_its_floor_is_refused_wherever_it_is(place: int, bad: float) -> None:
     k = 3 * LANES
     matrix, sides = np.eye(k, dtype=np.float32), np.ones((2, k), np.float32)
-    floors = np.full(k, 1e-6, np.float32)
+    floors = np.full(k, 2e-6, np.float32)
+    matrix[place, place] = 3e-6
     assert eliminate(above(matrix), np.zeros_like(matrix), sides.copy(), floors.copy())
     matrix[place, place] = bad
     assert not eliminate(above(matrix), np.zeros_like(matrix), sides.copy(), floors.copy())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import coterie as ct
@@ -142,12 +143,40 @@ def test_all_solvers_come_to_the_same_place() -> None:
     assert ends == pytest.approx([ends[0]] * 3, rel=1e-3)
 
 
+@pytest.mark.parametrize("solver", ["cholesky", "cg", "ials++"])
+@pytest.mark.parametrize("scale", [1e-12, 1e12])
+def test_a_scale_of_all_weights_changes_nothing(scale: float, solver: Any) -> None:
+    x = world()
+    plain, scaled = (
+        ct.ImplicitALS(8, 0.05 * c, c, 0.2 * c, 0.0, solver=solver, block_size=8, n_iterations=5).fit(x)
+        for c in (1.0, scale)
+    )
+    np.testing.assert_allclose(scaled.objective_ / scale, plain.objective_, rtol=1e-4)
+    np.testing.assert_allclose(scaled.user_factors_, plain.user_factors_, rtol=0.02, atol=2e-3)
+
+
+def test_conjugate_gradients_go_on_where_squares_leave_single_precision() -> None:
+    exact, steps = (ct.ImplicitALS(8, 1e12, n_iterations=5, solver=s).fit(world()) for s in ("cholesky", "cg"))  # type: ignore[arg-type]
+    assert steps.objective_[-1] == pytest.approx(exact.objective_[-1], rel=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:the profile rates item")
 def test_weights_below_zero_are_refused() -> None:
     dense = interactions(DENSE)
     with pytest.raises(DataError, match=r"above 0.*there is -5"):
         ct.ImplicitALS().fit(replace(dense, values=-dense.values))
-    with pytest.raises(ParameterError, match=r"alpha=0 gives choices no weight.*raise alpha"):
-        ct.ImplicitALS(alpha=0).fit(dense)
+    for weightless in (ct.ImplicitALS(alpha=0), ct.ImplicitALS(alpha=0, loss="original", solver="ials++")):
+        with pytest.raises(ParameterError, match=r"alpha=0 gives choices no weight.*raise it"):
+            weightless.fit(dense)
+    model = ct.ImplicitALS(4).fit(dense)
+    before, (user, item) = model.user_factors_.copy(), (dense.users.ids[0], dense.items.ids[0])
+    for low in (0.0, -3.0):
+        bad = ct.Interactions.from_frame(pl.DataFrame({"u": [user], "i": [item], "r": [low]}), "u", "i", "r")
+        with pytest.raises(DataError, match=f"above 0.*there is {low:g}"):
+            model.update(bad)
+        with pytest.raises(ParameterError, match=f"values above 0.*not {low:g}"):
+            model.recommend_for({item: low})
+    np.testing.assert_array_equal(model.user_factors_, before)
 
 
 def test_it_ranks_far_better_than_popularity_on_real_ratings(shared: Path) -> None:
@@ -174,3 +203,48 @@ def test_new_items_are_solved_against_the_users(model: Any) -> None:
 def test_rank_is_a_number_from_one() -> None:
     with pytest.raises(ParameterError, match="n_factors"):
         ct.ALS(0).fit(world())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ct.ALS(regularization=3.0, n_iterations=40),
+        ct.ALS(regularization=1000.0),
+        ct.ALS(regularization=1000.0, count_weighted=False, n_iterations=40),
+        ct.BiasedMF(4, 0.04, 20.0, n_epochs=60),
+        ct.SVDPlusPlus(4, 0.04, 20.0, n_epochs=60),
+    ],
+    ids=str,
+)
+def test_without_factors_biases_still_make_lists(model: Any) -> None:
+    """A strong λ takes factors to 0, popular items' first."""
+    x = world()
+    model.fit(x)
+    assert not model.item_factors_[x.item_counts > 0].any(axis=1).all()
+    user = x.users.ids[0]
+    table = model.recommend([user], k=x.n_items)
+    assert len(table) == np.count_nonzero(x.item_counts) - x.user_counts[0]
+    np.testing.assert_allclose(
+        table["score"], model.predict([user] * len(table), table["item"]), rtol=1e-5
+    )  # within the scale, so nothing is cut off
+    assert model.explain(user, table["item"][0], of="score").score == pytest.approx(table["score"][0], rel=1e-5)
+
+
+def test_equal_ratings_make_lists() -> None:
+    ratings = pl.DataFrame({"u": [1, 1, 2, 2, 3], "i": [1, 2, 2, 3, 3], "r": [4.0] * 5})
+    model = ct.ALS().fit(ct.Interactions.from_frame(ratings, "u", "i", "r"))
+    assert model.recommend([1]).rows() == [(1, 1, 3, 4.0)]
+    model.update(ct.Interactions.from_frame(pl.DataFrame({"u": [3], "i": [4], "r": [4.0]}), "u", "i", "r"))
+    assert sorted(model.recommend([1])["item"]) == [3, 4]
+
+
+def test_the_held_out_trace_is_the_error_of_the_model_also_for_what_nobody_rated() -> None:
+    from tests.contract.cases import catalog
+
+    x = world()
+    cold = x.indices % 5 == 0
+    train, rest = x.select(~cold, keep_vocabularies=True), x.select(cold, keep_vocabularies=True)
+    assert (train.item_counts == 0).any()
+    model = ct.ALS(4, 0.05, features="genres", n_iterations=3).fit(train, catalog(), validation=rest)
+    found = model.predict(rest.users.ids[rest.user_index], rest.items.ids[rest.indices])
+    assert model.held_out_rmse_[-1] == pytest.approx(np.sqrt(np.mean((found - rest.values) ** 2)), rel=1e-5)

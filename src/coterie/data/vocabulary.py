@@ -100,6 +100,10 @@ class Vocabulary:
             raise UnknownIdError(f"unknown {self.what} {text.strip()}")
         return int(text)
 
+    def name(self, row: int) -> str:
+        """What errors call a row: "item 50"."""
+        return f"{self.what} {self.ids[row : row + 1].tolist()[0]!r}"
+
     def index(self, id: Id) -> int:
         """The row number of one id; an unknown id is an error that names it."""
         return int(self.indices([id])[0])

@@ -1,4 +1,5 @@
-"""How every kernel is compiled: without the GIL, cached on disk wherever there is a place to write."""
+"""How every kernel is compiled: without the GIL, cached on disk wherever there is a place to write, until the source
+of any kernel changes."""
 
 from __future__ import annotations
 
@@ -7,10 +8,14 @@ import stat
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 
+_HERE = Path(__file__).parent
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Sums may be reordered and contracted (the vector units need that); NaN and infinity keep their meaning.
@@ -30,11 +35,25 @@ def exact_kernel(function: F) -> F:
 def _compile(function: F, **more: Any) -> F:
     options: dict[str, Any] = {"nogil": True, "boundscheck": False, **more}
     try:
-        return cast(F, numba.njit(cache=True, **options)(function))
+        compiled = numba.njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package nor the user's cache folder can be written
         config: Any = numba.config
         config.CACHE_DIR = private_folder()
-        return cast(F, numba.njit(cache=True, **options)(function))
+        compiled = numba.njit(cache=True, **options)(function)
+    # numba looks at the function's own file, but kernels also consist of what they call from others
+    file = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if file is not None:
+        file._source_stamp = sources()
+    return cast(F, compiled)
+
+
+@cache
+def sources() -> str:
+    """A digest of the source of all kernels; code compiled from other source is not taken from the cache."""
+    digest = blake2b(digest_size=16)
+    for path in sorted(_HERE.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def private_folder() -> str:

@@ -23,7 +23,8 @@ Solver = Literal["cholesky", "cg", "ials++"]
 
 # Up to this many rows NumPy answers, so that serving one person never waits for a compiler.
 _FEW_ROWS = 16
-# A pivot is rounding, and the system has no unique solution, where it is at most this share of its diagonal entry.
+# A pivot that is at most this share of its diagonal entry is rounding, and the system has no unique solution. Larger
+# ones may be rounding too: that depends on the order of the sums.
 UNCERTAIN = 2e-7
 # Float32 numbers in a cache line.
 _LINE = 16
@@ -154,7 +155,7 @@ def pad_system(system: System) -> System:
     fixed[:, :k] = system.fixed
     extra = fixed.shape[1] - k
     base = None if system.base is None else np.pad(system.base, ((0, extra), (0, extra))).astype(np.float32)
-    return system._replace(fixed=fixed, base=base, padding=extra)
+    return system._replace(fixed=fixed, base=base, padding=system.padding + extra)
 
 
 class Progress(NamedTuple):
@@ -202,6 +203,8 @@ def half_sweep(
     plain, free, unknowns = system.weight == (1.0, 0.0), system.base is None, system.unknowns
     if system.bias and not (plain and free and solver == "cholesky"):
         raise ValueError("a bias takes equal weights, no base, and the solver 'cholesky'")
+    if out.shape[1] < unknowns or (solver != "cholesky" and out.shape[1] != k):
+        raise ValueError(f"out has {out.shape[1]} columns for {unknowns} unknowns, padded to {k}")
 
     def work(start: int, stop: int) -> tuple[float, float]:
         sums = np.zeros(2)
@@ -227,7 +230,7 @@ def _solve(matrix: Array, right: Array) -> Array | None:
     from scipy.linalg.lapack import spotrf, spotrs
 
     upper, failed = spotrf(matrix, lower=0)
-    if failed or (upper.diagonal() ** 2 <= UNCERTAIN * matrix.diagonal()).any():
+    if failed or not (upper.diagonal() ** 2 > UNCERTAIN * matrix.diagonal()).all():  # not so of NaN either
         return None
     return np.asarray(spotrs(upper, right, lower=0)[0])
 

@@ -23,12 +23,12 @@ _UNCERTAIN = np.float32(UNCERTAIN)
 @kernel
 def solve_range(
     indptr: Array, indices: Array, values: Array, fixed: Array, base: Array, ridge: Array, offsets: Array,
-    scalars: Array, plain: bool, free: bool, biased: bool, unknowns: int, out: Array, sums: Array,
+    scalars: Array, plain: bool, free: bool, biased: bool, columns: int, out: Array, sums: Array,
 ) -> int:  # fmt: skip
     """Solve the rows of `out` exactly; adds to `sums` what `Progress` says. The first row that has no unique solution
     is given back, else -1.
 
-    `plain`: all weights are 1. `free`: the base is zero. `biased`: after the `unknowns` that `fixed` has columns for
+    `plain`: all weights are 1. `free`: the base is zero. `biased`: after the unknowns of the first `columns` of `fixed`
     comes one whose column is all ones; all weights are then 1, and the base is zero.
     """
     n, k = len(out), fixed.shape[1]
@@ -77,7 +77,7 @@ def solve_range(
                         right[f] += coefficient * source[f]
             add_gram(gathered, 0, last - first, matrix)
         for f in range(k):
-            matrix[f, f] += ridge[row] if f < unknowns else np.float32(1)
+            matrix[f, f] += ridge[row] if f < columns else np.float32(1)
             pivots[f] = _UNCERTAIN * matrix[f, f]
         if not eliminate(matrix, scaled, sides, pivots):
             return row
@@ -94,11 +94,11 @@ def solve_range(
                 return row
             bias = rest / pivot
             gain += bias * rest
-            out[row, unknowns] = bias
+            out[row, columns] = bias
             for f in range(k):
                 right[f] -= np.float32(bias) * border[f]
         substitute(matrix, scaled, right)
-        for f in range(unknowns):
+        for f in range(columns):
             out[row, f] = right[f]
         sums[0] += squares
         sums[1] += gain
@@ -151,13 +151,13 @@ def refine_rows(
             factor -= weight * dot
             for f in range(k):
                 residual[f] += factor * source[f]
-        norm = np.float32(0)
+        norm = np.float64(0)
         for f in range(k):
             gain += x[f] * residual[f]
             direction[f] = residual[f]
-            norm += residual[f] * residual[f]
+            norm += np.float64(residual[f]) * residual[f]
         for _ in range(steps):
-            if norm < 1e-20:
+            if norm == 0:
                 break
             _times(base, direction, product)
             for f in range(k):
@@ -170,19 +170,18 @@ def refine_rows(
                 dot *= w0 + w1 * values[a]
                 for f in range(k):
                     product[f] += dot * target[f]
-            curvature = np.float32(0)
+            curvature = np.float64(0)
             for f in range(k):
-                curvature += direction[f] * product[f]
+                curvature += np.float64(direction[f]) * product[f]
             if not curvature > 0:
                 break
-            step = norm / curvature
-            gain += step * norm
-            after = np.float32(0)
+            gain += norm * (norm / curvature)
+            step, after = np.float32(norm / curvature), np.float64(0)
             for f in range(k):
                 x[f] += step * direction[f]
                 residual[f] -= step * product[f]
-                after += residual[f] * residual[f]
-            ratio = after / norm
+                after += np.float64(residual[f]) * residual[f]
+            ratio = np.float32(after / norm)
             norm = after
             for f in range(k):
                 direction[f] = residual[f] + ratio * direction[f]
@@ -209,7 +208,7 @@ def solve_blocks(
     gathered = np.empty((longest, k), np.float32)
     left = np.empty(longest, np.float32)  # what the scores leave of the targets
     matrix, scaled = np.empty((size, size), np.float32), np.empty((size, size), np.float32)
-    sides, pivots = np.empty((2, size), np.float32), np.empty(size, np.float32)
+    sides, pivots = np.zeros((2, size), np.float32), np.empty(size, np.float32)
     right, step = sides[0], np.zeros(size, np.float32)
     product = np.empty(k, np.float32)
     w0, w1, t0, t1 = scalars[0], scalars[1], scalars[2], scalars[3]
@@ -244,7 +243,6 @@ def solve_blocks(
         for first in range(0, k, size):
             if first + size > k:
                 first = k - size  # the last block goes over factors that were solved already
-            sides[:, :] = 0
             for f in range(size):
                 right[f] = -lam * x[first + f]
                 for g in range(size):

@@ -61,16 +61,16 @@ def _solve_head(context: Any, matrix: Any, scaled: Any, sides: Any, pivots: Any,
         for p in _LINES:
             row, pivot = rows[p], v.lane(rows[p], p)
             fine = builder.and_(fine, builder.fcmp_ordered(">", pivot, v.load_one(pivots, first, p)))
-            inverse = v.spread(builder.fdiv(v.number(1.0), pivot))
-            less = builder.fneg(inverse)
+            inverse = v.spread(builder.fdiv(v.float32(1.0), pivot))
+            part = builder.fmul(row, inverse)
             at_p = [LANES + i if i == p else i for i in _LINES]
             solved = [v.pick(solved[s], rows[LANES + s], at_p) for s in _SIDES]
             inverses, found = v.pick(inverses, inverse, at_p), v.pick(found, row, at_p)
-            v.store(v.pick(builder.fmul(row, inverse), inverse, at_p), scaled, (first, step), (p, step), first)
+            v.store(v.pick(part, inverse, at_p), scaled, (first, step), (p, step), first)
             for r in [*range(p + 1, LANES), *(LANES + s for s in _SIDES)]:
                 # of a row its entry in column p, which symmetry has in row p; of a side its own
                 one = v.lane(row, r) if r < LANES else v.lane(rows[r], p)
-                rows[r] = v.fma(builder.fmul(v.spread(one), row), less, rows[r])  # the product need not wait
+                rows[r] = v.fma(v.spread(builder.fneg(one)), part, rows[r])
         for s in _SIDES:
             v.store(builder.fmul(solved[s], inverses), sides, (s, step), first)
         v.store(found, pivots, first)
@@ -161,10 +161,11 @@ if not _config.DISABLE_JIT:
 
         Parameters
         ----------
-        matrix : float32 (k, k)
-            A on and above the diagonal, in whole tiles; k a multiple of `LANES`. Taken as room to work in.
+        matrix : float32 (k, k), contiguous as the others
+            A on and above the diagonal, in whole tiles; k a multiple of `LANES`. Takes, in the tiles on the diagonal,
+            what `substitute` needs in their place.
         scaled : float32 (k, k)
-            Takes S, for `substitute`.
+            Takes S above the diagonal; its ones are not written down.
         sides : float32 (2, k)
         pivots : float32 (k,)
             The floors in, D out.
@@ -180,7 +181,7 @@ if not _config.DISABLE_JIT:
 
     @kernel
     def substitute(matrix: Array, scaled: Array, x: Array) -> None:
-        """Solve ``S x = z`` in the place of z (k,), with what `eliminate` leaves of `matrix` and `scaled`."""
+        """Solve ``S x = z`` in the place of z (k,), with `matrix` and `scaled` as `eliminate` leaves them."""
         k, a, s = len(matrix), matrix.ctypes.data, scaled.ctypes.data
         for panels in range(k // LANES):
             _go_back(a, s, x.ctypes.data, k, k - (panels + 1) * LANES, panels)  # type: ignore[call-arg]

@@ -33,8 +33,8 @@ class Vectors:
 
     def __init__(self, builder: Any) -> None:
         self.builder = builder
-        self.number, self.count = ir.FloatType(), ir.IntType(64)
-        self.vector = ir.VectorType(self.number, LANES)
+        self.float32, self.int64 = ir.FloatType(), ir.IntType(64)
+        self.vector = ir.VectorType(self.float32, LANES)
         fma_type = ir.FunctionType(self.vector, [self.vector] * 3)
         self._fma = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
             builder.module, fma_type, f"llvm.fma.v{LANES}f32"
@@ -52,15 +52,15 @@ class Vectors:
 
     def pointer(self, address: Any) -> Any:
         """A pointer to float32 from an address."""
-        return self.builder.inttoptr(address, self.number.as_pointer())
+        return self.builder.inttoptr(address, self.float32.as_pointer())
 
     def place(self, *terms: Any) -> Any:
         """The sum of the terms."""
-        total: Any = self.count(0)
+        total: Any = self.int64(0)
         for term in terms:
             if isinstance(term, tuple):
-                term = self.builder.mul(*(self.count(t) if isinstance(t, int) else t for t in term))
-            total = self.builder.add(total, self.count(term) if isinstance(term, int) else term)
+                term = self.builder.mul(*(self.int64(t) if isinstance(t, int) else t for t in term))
+            total = self.builder.add(total, self.int64(term) if isinstance(term, int) else term)
         return total
 
     def load(self, pointer: Any, *place: Any) -> Any:
@@ -105,12 +105,12 @@ class Vectors:
         """The values that `starts` have become after `step(q, values)` for every q below `count`."""
         builder = self.builder
         before, loop, done = builder.block, builder.append_basic_block("tile"), builder.append_basic_block("tile.done")
-        builder.cbranch(builder.icmp_signed(">", count, self.count(0)), loop, done)
+        builder.cbranch(builder.icmp_signed(">", count, self.int64(0)), loop, done)
         builder.position_at_end(loop)
-        q, values = builder.phi(self.count), [builder.phi(start.type) for start in starts]
+        q, values = builder.phi(self.int64), [builder.phi(start.type) for start in starts]
         nexts = step(q, values)
-        after, end = builder.add(q, self.count(1)), builder.block
-        for phi, start, value in zip([q, *values], [self.count(0), *starts], [after, *nexts], strict=True):
+        after, end = builder.add(q, self.int64(1)), builder.block
+        for phi, start, value in zip([q, *values], [self.int64(0), *starts], [after, *nexts], strict=True):
             phi.add_incoming(start, before)
             phi.add_incoming(value, end)
         builder.cbranch(builder.icmp_signed("<", after, count), loop, done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -14,7 +15,7 @@ from coterie.errors import ParameterError
 from coterie.kernels.least_squares import Progress, System, half_sweep, pad_system, solve_rows
 from coterie.models.content_maps import ALL, content_of
 from coterie.models.content_prior import ContentPrior, residuals
-from coterie.models.factors import FactorModel, known_products, pair_products
+from coterie.models.factors import FactorModel, SolveItems, known_products, pair_products
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.scale import unit_of
@@ -78,6 +79,8 @@ class ALS(FactorModel):
     item_biases_ : float32 (n_items,)
     user_offsets_ : float32 (n_users,)
         :math:`b_i`, and :math:`\mu + b_u`; only with `biases`.
+    rated_ : bool (n_items,)
+        Which items have ratings or, with `features`, any that say something; only with `biases`.
     feature_factors_ : float64 (n_features, n_factors)
         W; with `biases` a last column has w. Only with `features`.
     feature_names_ : tuple of str
@@ -135,7 +138,7 @@ class ALS(FactorModel):
         mean = train.mean / unit if self.biases else 0.0  # all that is learned is in units, up to the end
         start = np.random.default_rng(self.random_state).standard_normal((train.n_items, d), np.float32)
         items[:, :d] = start * np.float32(self.init_scale / np.sqrt(d))
-        prior = None if self.features is None else self._prior(train, catalog, width)
+        prior, unrated = None if self.features is None else self._prior(train, catalog), train.item_counts == 0
         self._solve(train, "users", items, mean, users)
 
         def predict(user: Array, item: Array) -> Array:
@@ -149,19 +152,19 @@ class ALS(FactorModel):
             self._solve(train, "items", users, mean, items, None if prior is None else prior.expected)
             if prior is not None:
                 prior.learn(items)
+                items[unrated] = prior.expected[unrated]
             done = self._solve(train, "users", items, mean, users)
             deviations = items if prior is None else items - prior.expected
             penalty = np.einsum("ij,ij,i->", deviations, deviations, self._ridge(train.item_counts), dtype=np.float64)
             value = done.squares - done.gain + float(penalty) + (0.0 if prior is None else prior.penalty)
             sweep.objective = unit**2 * value
         if prior is not None:
-            unrated = train.item_counts == 0
-            items[unrated] = prior.expected[unrated]
             self._keep(prior)
         self.user_factors_, self.item_factors_ = unit * users[:, :d], items[:, :d].copy()
         if self.biases:
             self.mean_ = unit * mean
             self.user_offsets_, self.item_biases_ = unit * (users[:, d] + np.float32(mean)), unit * items[:, d]
+        self._tell_rated(train)
 
     def _solve(
         self, train: Interactions, axis: Axis, others: Array, mean: float, out: Array, expected: Array | None = None
@@ -169,14 +172,12 @@ class ALS(FactorModel):
         """Solve one side, given the other, pulled to what is `expected` of it or to 0, all in units."""
         factors = others[:, : self.n_factors]
         offsets = others[:, self.n_factors] + np.float32(mean) if self.biases else None
-        rows, ids = train.rows(axis), train.vocabulary(axis)
+        rows = train.rows(axis)
         if expected is not None:
             rows = rows._replace(values=residuals(rows, self.unit_ * expected, factors))
         ridge = self._ridge(np.diff(rows.indptr))
         system = System(factors, target=(0.0, 1 / self.unit_), offsets=offsets, bias=self.biases)
-        done = half_sweep(
-            pad_system(system), *rows, ridge, out, who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}"
-        )
+        done = half_sweep(pad_system(system), *rows, ridge, out, who=train.vocabulary(axis).name)
         if expected is not None:
             out += expected
         return done
@@ -192,20 +193,17 @@ class ALS(FactorModel):
 
     # ---- what items are about ----------------------------------------------------------------------
 
-    def _prior(self, train: Interactions, catalog: Catalog | None, width: int | None = None) -> ContentPrior:
+    def _prior(self, train: Interactions, catalog: Catalog | None) -> ContentPrior:
         if self.regularization == 0:
             raise ParameterError(
                 "ALS: features take a regularization above 0, for that is how items are pulled to them"
             )
         features = content_of(train, catalog, self.features or ALL, "ALS")
         pulls = np.where(train.item_counts > 0, self._ridge(train.item_counts), np.float32(0))
-        return ContentPrior(features, pulls, self.feature_regularization, width or self.n_factors + self.biases)
+        return ContentPrior(features, pulls, self.feature_regularization, self.n_factors + self.biases)
 
     def _keep(self, prior: ContentPrior) -> None:
-        self.feature_factors_, self.feature_names_ = (
-            prior.weights[:, : self.n_factors + self.biases].copy(),
-            prior.names,
-        )
+        self.feature_factors_, self.feature_names_ = prior.weights.copy(), prior.names
         if self.biases:
             self.feature_factors_[:, self.n_factors] *= self.unit_
 
@@ -229,21 +227,25 @@ class ALS(FactorModel):
     # ---- taking in what is new ---------------------------------------------------------------------
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
-        if self.features is None:
-            self._update_both(merged, changed_users, changed_items, self._solve_items)
-            return
+        solve = self._solve_items if self.features is None else self._solve_with_features(merged)
+        self._update_both(merged, changed_users, changed_items, solve)
+        self._tell_rated(merged)
+
+    def _solve_with_features(self, merged: Interactions) -> SolveItems:
         prior = self._prior(merged.select(merged.indices < self.train_.n_items, keep_vocabularies=True), self.catalog_)
 
-        def solve(items: Array, raters: sp.csc_matrix) -> None:
+        def solve(items: Array, raters: sp.csc_matrix, who: Callable[[int], str]) -> None:
             prior.learn(self._items())
             self._keep(prior)
             expected, unrated = prior.expected, merged.item_counts == 0
             self._set_items(unrated, expected[unrated])
-            self._solve_items(items, raters, expected[items])
+            self._solve_items(items, raters, who, expected[items])
 
-        self._update_both(merged, changed_users, changed_items, solve)
+        return solve
 
-    def _solve_items(self, items: Array, raters: sp.csc_matrix, expected: Array | None = None) -> None:
+    def _solve_items(
+        self, items: Array, raters: sp.csc_matrix, who: Callable[[int], str], expected: Array | None = None
+    ) -> None:
         users, offsets = self.user_factors_ / self.unit_, None
         if self.biases:
             offsets = self.user_offsets_ / self.unit_
@@ -251,8 +253,13 @@ class ALS(FactorModel):
         if expected is not None:
             rows = rows._replace(values=residuals(rows, self.unit_ * expected, users))
         system = System(users, target=(0.0, 1 / self.unit_), offsets=offsets, bias=self.biases)
-        solved = solve_rows(system, *rows, self._ridge(np.diff(rows.indptr)))
+        solved = solve_rows(system, *rows, self._ridge(np.diff(rows.indptr)), who)
         self._set_items(items, solved if expected is None else solved + expected)
+
+    def _tell_rated(self, train: Interactions) -> None:
+        """With biases an item has a score though its factors may all be 0."""
+        if self.biases:
+            self.rated_ = (train.item_counts > 0) | self._items().any(axis=1)
 
     def _items(self) -> Array:
         """Factors and, as a last column, biases of items, in units."""

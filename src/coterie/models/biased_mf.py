@@ -104,7 +104,10 @@ class BiasedMF(FactorModel):
         residuals = train.values - np.float32(self.mean_)
         residuals /= np.float32(unit)  # all that is learned is in units, up to the end
         cells = cut_into_cells(train.indptr, train.indices, residuals, train.n_items, random)
-        arrays = {"users": users, "items": items, "user_biases": user_biases, "item_biases": item_biases}
+        d = self.n_factors
+        arrays = {
+            "users": users[:, :d], "items": items[:, :d], "user_biases": user_biases, "item_biases": item_biases
+        }  # fmt: skip
         regularization = np.float32(self.regularization)
 
         def predict(user: Array, item: Array) -> Array:
@@ -123,8 +126,9 @@ class BiasedMF(FactorModel):
             squares = run_epoch(cells, epoch.generator, work)
             penalties = penalty(train.user_counts, users, user_biases) + penalty(train.item_counts, items, item_biases)
             epoch.objective = unit**2 * (squares + self.regularization * penalties)
-        self.item_factors_ = items[:, : self.n_factors].copy()
+        self.item_factors_ = items[:, :d].copy()
         self.item_biases_ = unit * item_biases
+        self.rated_ = train.item_counts > 0
         self.user_factors_, offsets = self._fold_in(train.to_scipy())
         self.user_offsets_ = np.asarray(offsets)
 

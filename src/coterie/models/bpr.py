@@ -10,12 +10,11 @@ import polars as pl
 
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
-from coterie.errors import ParameterError
 from coterie.kernels.least_squares import padded_zeros
 from coterie.kernels.tastes import Items, Person, solve_tastes
 from coterie.models.factors import FactorModel, grown
 from coterie.models.parameters import Range, hyper_parameters
-from coterie.models.profiles import require_choices
+from coterie.models.profiles import choice_values, require_choices
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -118,12 +117,14 @@ class BPR(FactorModel):
         weights = train.values / np.float32(train.mean or 1.0)
         self.negative_weights_ = (rated if self.negatives == "uniform" else train.item_counts).astype(np.float32)
         blocks = int(np.clip(np.count_nonzero(rated) // _LEAST_ITEMS, 1, BLOCKS))
-        for epoch in self._sweeps(self.n_epochs, keep={"users": users, "items": items, "biases": biases}):
+        d = self.n_factors
+        keep = {"users": users[:, :d], "items": items[:, :d], "biases": biases}
+        for epoch in self._sweeps(self.n_epochs, keep=keep):
             random = epoch.generator
             cells = cut_into_cells(train.indptr, train.indices, weights, train.n_items, random, blocks)
             rate = self.learning_rate * (1 - epoch.number / self.n_epochs)
             epoch.objective = self._ascend(cells, random, np.float32(rate), users, items, biases)
-        self.item_factors_ = items[:, : self.n_factors].copy()
+        self.item_factors_ = items[:, :d].copy()
         if self.biases:
             self.item_biases_ = biases
         self.user_factors_, offsets = self._fold_in(train.to_scipy())
@@ -178,9 +179,7 @@ class BPR(FactorModel):
         return Items.of(self.item_factors_, biases, self.negative_weights_)
 
     def _weights(self, profiles: sp.csr_matrix) -> Array:
-        if profiles.nnz and profiles.data.min() <= 0:
-            raise ParameterError(f"BPR takes values above 0 as weights of choices, not {profiles.data.min():g}")
-        return np.asarray(profiles.data / np.float32(self.mean_value_ or 1.0))
+        return np.asarray(choice_values(profiles, "BPR") / np.float32(self.mean_value_ or 1.0))
 
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
         ridge = self.fold_in_regularization * np.diff(profiles.indptr).astype(np.float64)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+#: Sets the factors of items in place to the best for their ratings (n_users, n); the last says what errors call them.
+SolveItems = Callable[[Array, "sp.csc_matrix", Callable[[int], str]], None]
+
 # Profiles answered together where lists are made without a matrix of scores.
 _BLOCK_ROWS = 1 << 16
 # Ratings of an item at which what is said of it counts half.
@@ -54,12 +57,16 @@ class FactorModel(Recommender):
     user_offsets_ : float32 (n_users,)
         :math:`o_u`, what of a score does not depend on the item (the mean and the user's bias); only in models with
         biases.
+    rated_ : bool (n_items,)
+        Which items have a score, in models in which the factors of a rated item may all be zero and yet say something;
+        in others it is those with factors.
     """
 
     item_factors_: Array
     user_factors_: Array
     item_biases_: Array
     user_offsets_: Array
+    rated_: Array
 
     @abstractmethod
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
@@ -79,12 +86,12 @@ class FactorModel(Recommender):
 
     @cached_property
     def _known_items(self) -> Array:
-        """bool (n_items,): which items have factors."""
-        return np.asarray(self.item_factors_.any(axis=1))
+        """bool (n_items,): which items have a score."""
+        return self.rated_ if hasattr(self, "rated_") else np.asarray(self.item_factors_.any(axis=1))
 
     @cached_property
     def _unknown_items(self) -> Array:
-        """Row numbers of the items without factors."""
+        """Row numbers of the items without a score."""
         return np.flatnonzero(~self._known_items)
 
     # ---- scores ------------------------------------------------------------------------------------
@@ -192,12 +199,16 @@ class FactorModel(Recommender):
         merged: Interactions,
         changed_users: Array,
         changed_items: Array,
-        solve_items: Callable[[Array, sp.csc_matrix], None],
+        solve_items: SolveItems,
     ) -> None:
         """As `FactorModel._update`, but then changed and new items are solved for too, and all users by what they
-        then are. `solve_items` sets the factors of items, in place, to the best for their ratings (n_users, n)."""
+        then are."""
         FactorModel._update(self, merged, changed_users, changed_items)
-        solve_items(changed_items, merged.to_scipy()[:, changed_items].tocsc())
+        solve_items(
+            changed_items,
+            merged.to_scipy()[:, changed_items].tocsc(),
+            lambda row: merged.items.name(int(changed_items[row])),
+        )
         self._forget_derived()
         self._fold_in_users(merged, np.arange(merged.n_users))
 
@@ -206,6 +217,8 @@ class FactorModel(Recommender):
         self.item_factors_ = grown(self.item_factors_, n)
         if self._has_biases:
             self.item_biases_ = grown(self.item_biases_, n)
+        if hasattr(self, "rated_"):
+            self.rated_ = grown(self.rated_, n)  # by nobody whose ratings were learnt from
 
     def _fold_in_users(self, merged: Interactions, users: Array) -> None:
         factors, offsets = self._fold_in(merged.to_scipy()[users])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -15,7 +16,7 @@ from coterie.kernels.least_squares import Progress, Solver, System, half_sweep, 
 from coterie.models.factors import FactorModel
 from coterie.models.fold_in import LeastSquaresFoldIn
 from coterie.models.parameters import Range, hyper_parameters
-from coterie.models.profiles import require_choices
+from coterie.models.profiles import choice_values, require_choices
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -107,8 +108,11 @@ class ImplicitALS(FactorModel):
 
     def _fit(self, train: Interactions, catalog: Catalog | None) -> None:
         require_choices(train, "ImplicitALS")
-        if self.alpha == 0 and self.loss == "ials++":
-            raise ParameterError("ImplicitALS: alpha=0 gives choices no weight, and nothing is learned; raise alpha")
+        if self.alpha == 0 and "ials++" in (self.loss, self.solver):
+            raise ParameterError(
+                "ImplicitALS: alpha=0 gives choices no weight of their own; raise it, or take loss='original' and "
+                "solver='cholesky'"
+            )
         d = self.n_factors
         random = np.random.default_rng(self.random_state)
         users, items = (padded_zeros(n, d) for n in train.shape)
@@ -117,7 +121,7 @@ class ImplicitALS(FactorModel):
             side[:, :d] = np.where(counts[:, None] > 0, start, 0)
         # what the objective is with all factors zero
         total = float((self.alpha * train.values + (self.loss == "original")).sum(dtype=np.float64))
-        for sweep in self._sweeps(self.n_iterations, keep={"users": users, "items": items}):
+        for sweep in self._sweeps(self.n_iterations, keep={"users": users[:, :d], "items": items[:, :d]}):
             self._solve(train, "users", items, users, self.solver)
             done = self._solve(train, "items", users, items, self.solver)
             penalty = np.einsum("ij,ij,i->", users, users, self._ridge(train.user_counts, train.n_items), dtype=float)
@@ -138,12 +142,12 @@ class ImplicitALS(FactorModel):
         return 1.0 if self.loss == "original" else self.unobserved_weight
 
     def _solve(self, train: Interactions, axis: Axis, others: Array, out: Array, solver: Solver) -> Progress:
-        rows, ids = train.rows(axis), train.vocabulary(axis)
+        rows = train.rows(axis)
         ridge = self._ridge(np.diff(rows.indptr), len(others))
         system = self._system(others, self._gram(others))._replace(padding=others.shape[1] - self.n_factors)
         return half_sweep(
             system, *rows, ridge, out, solver, self.cg_steps, self.block_size,
-            who=lambda row: f"{ids.what} {ids.ids[row : row + 1].tolist()[0]!r}",
+            who=train.vocabulary(axis).name,
         )  # fmt: skip
 
     def _ridge(self, counts: Array, n_others: int) -> Array:
@@ -160,6 +164,7 @@ class ImplicitALS(FactorModel):
         return LeastSquaresFoldIn(self._system(self.item_factors_, self.gram_), ridge)
 
     def _fold_in(self, profiles: sp.csr_matrix) -> tuple[Array, Array | None]:
+        choice_values(profiles, "ImplicitALS")
         return self._folding(profiles)
 
     def _contributions(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
@@ -169,10 +174,11 @@ class ImplicitALS(FactorModel):
     # ---- taking in what is new ---------------------------------------------------------------------
 
     def _update(self, merged: Interactions, changed_users: Array, changed_items: Array) -> None:
+        require_choices(merged, "ImplicitALS")
         self._update_both(merged, changed_users, changed_items, self._solve_items)
 
-    def _solve_items(self, items: Array, raters: sp.csc_matrix) -> None:
+    def _solve_items(self, items: Array, raters: sp.csc_matrix, who: Callable[[int], str]) -> None:
         system = self._system(self.user_factors_, self._gram(self.user_factors_))
         ridge = self._ridge(np.diff(raters.indptr), raters.shape[0])
-        self.item_factors_[items] = solve_rows(system, raters.indptr, raters.indices, raters.data, ridge)
+        self.item_factors_[items] = solve_rows(system, raters.indptr, raters.indices, raters.data, ridge, who)
         self.gram_ = self._gram(self.item_factors_)

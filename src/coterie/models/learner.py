@@ -139,6 +139,8 @@ class Learner(ABC):
                 f"fit takes Interactions, not {type(train).__name__}; "
                 "make them with coterie.Interactions.from_frame(...) or take a dataset's .interactions"
             )
+        if catalog is not None and not isinstance(catalog, Catalog):
+            raise TypeError(f"fit takes a Catalog, not {type(catalog).__name__}; take a dataset's .catalog")
         self._check_parameters()
         require_ratings(train, type(self).__name__)
         extras = {"validation": validation, "checkpoint": checkpoint, "watch": watch}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -224,7 +225,7 @@ class NMF(FactorModel):
             raise DataError(f"NMF needs ratings of at least 0, and the lowest of the new ones is {merged.scale[0]:g}")
         self._update_both(merged, changed_users, changed_items, self._solve_items)
 
-    def _solve_items(self, items: Array, raters: sp.csc_matrix) -> None:
+    def _solve_items(self, items: Array, raters: sp.csc_matrix, who: Callable[[int], str]) -> None:
         ridge = self._ridge(np.diff(raters.indptr), "items")
         problem = self._problem(self.user_factors_)
         self.item_factors_[items] = solve(problem, raters.indptr, raters.indices, raters.data, ridge)

@@ -38,7 +38,7 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
         for item, rating in profile.items():
             if not _is_rating(rating):
                 raise ParameterError(
-                    f"the profile rates item {item!r} with {_shown(rating)}; ratings are numbers of at most "
+                    f"the profile rates {train.items.name(train.items.index(item))} with {_shown(rating)}; ratings are numbers of at most "
                     f"{LARGEST_RATING:g} in size"
                 )
     values = np.array(list(profile.values()), np.float32)
@@ -46,7 +46,7 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
     if low < high and len(values) and not (values.min() >= low and values.max() <= high):
         item, rating = next((i, r) for i, r in profile.items() if not low <= r <= high)
         warnings.warn(
-            f"the profile rates item {item!r} with {float(rating):g}, off the scale of the data, {low:g} to {high:g}",
+            f"the profile rates {train.items.name(train.items.index(item))} with {float(rating):g}, off the scale of the data, {low:g} to {high:g}",
             DataWarning,
             stacklevel=stacklevel + 1,
         )
@@ -117,6 +117,13 @@ def require_choices(train: Interactions, who: str) -> None:
             f"{who} takes values above 0 as weights of what was chosen, and there is {train.scale[0]:g}; "
             "leave such rows out, as with interactions.filter(min_rating=...)"
         )
+
+
+def choice_values(profiles: sp.csr_matrix, who: str) -> Array:
+    """The values of profiles, which must be able to weigh a choice."""
+    if profiles.nnz and profiles.data.min() <= 0:
+        raise ParameterError(f"{who} takes values above 0 as weights of choices, not {profiles.data.min():g}")
+    return np.asarray(profiles.data)
 
 
 def entry_rows(profiles: sp.csr_matrix) -> Array:

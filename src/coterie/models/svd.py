@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import field
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
 from coterie.kernels.parallel import blocks, run_light_blocks
 from coterie.models.baselines import ROWS, BiasBaseline
-from coterie.models.factors import FactorModel, grown
+from coterie.models.factors import FactorModel
 from coterie.models.parameters import Range, hyper_parameters
 from coterie.models.profiles import FEW_ROWS
 
@@ -63,7 +62,7 @@ class SVD(FactorModel):
         :math:`\sigma_c^2 / \|X\|_F^2`; ``1 - explained_share_.cumsum()`` is the squared reconstruction error of every
         rank up to `n_factors`, as a share.
     rated_ : bool (n_items,)
-        Which items anybody had rated; the others have no score.
+        Which items anybody had rated.
     mean_ : float
     item_biases_ : float32 (n_items,)
     user_offsets_ : float32 (n_users,)
@@ -139,10 +138,6 @@ class SVD(FactorModel):
         rows = Sparse.of(matrix.indptr, matrix.indices, matrix.data, matrix.shape[1])
         return np.ascontiguousarray(times(rows, self.item_factors_))
 
-    @cached_property
-    def _known_items(self) -> Array:
-        return self.rated_
-
     def _contributions(self, profile: sp.csr_matrix, item: int) -> tuple[float, pl.DataFrame, str]:
         matrix, offsets = self._centered(profile)
         near = self.item_factors_[matrix.indices].astype(np.float64) @ self.item_factors_[item]
@@ -154,12 +149,6 @@ class SVD(FactorModel):
             f"On top of {base:.2f}, what each of {len(parts)} ratings adds by being above or below what was expected."
         )
         return base, parts, text
-
-    # ---- taking in what is new ---------------------------------------------------------------------
-
-    def _grow_items(self, n: int) -> None:
-        super()._grow_items(n)
-        self.rated_ = grown(self.rated_, n)  # by nobody whose ratings were learnt from
 
 
 def _sum_of_squares(values: Array) -> float:

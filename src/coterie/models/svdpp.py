@@ -117,7 +117,8 @@ class SVDPlusPlus(FactorModel):
         residuals = train.values - np.float32(self.mean_)
         residuals /= np.float32(unit)  # all that is learned is in units, up to the end
         arrays = {
-            "users": users, "implicit": implicit, "items": items, "user_biases": user_biases, "item_biases": item_biases
+            "users": users[:, :d], "implicit": implicit[:, :d], "items": items[:, :d],
+            "user_biases": user_biases, "item_biases": item_biases,
         }  # fmt: skip
         counts = train.user_counts
         how_often = np.bincount(
@@ -144,6 +145,7 @@ class SVDPlusPlus(FactorModel):
             epoch.objective = unit**2 * (squares + self.regularization * penalties)
         self.item_factors_ = items[:, :d].copy()
         self.implicit_factors_, self.item_biases_ = unit * implicit[:, :d], unit * item_biases
+        self.rated_ = train.item_counts > 0
         self.user_factors_, offsets = self._fold_in(profiles)
         self.user_offsets_ = np.asarray(offsets)
 

@@ -29,7 +29,7 @@ import numpy as np
 from coterie.data.catalog import Catalog
 from coterie.data.interactions import Interactions
 from coterie.data.progress import progress
-from coterie.errors import ArtifactError, CapabilityError, DivergenceError
+from coterie.errors import ArtifactError, CapabilityError, DivergenceError, UnknownIdError
 from coterie.storage import MANIFEST, read_folder, write_folder
 
 if TYPE_CHECKING:
@@ -176,8 +176,13 @@ class Training:
             raise CapabilityError(
                 f"{type(model).__name__} predicts no ratings while it learns; call fit without validation"
             )
-        users = train.users.indices(held_out.users.ids)[held_out.user_index]
-        items = train.items.indices(held_out.items.ids)[held_out.indices]
+        try:
+            users = train.users.indices(held_out.users.ids)[held_out.user_index]
+            items = train.items.indices(held_out.items.ids)[held_out.indices]
+        except UnknownIdError as unknown:
+            raise UnknownIdError(
+                f"validation has what train lacks ({unknown}); use select(..., keep_vocabularies=True), or leave it out"
+            ) from None
         low, high = train.scale
 
         def rmse() -> float:
@@ -223,7 +228,13 @@ class Training:
                 "fit as it was begun, or choose another folder"
             )
         for name, array in arrays.items():
-            array[...] = np.asarray(stored.parts[name])
+            try:
+                array[...] = np.asarray(stored.parts[name])
+            except (KeyError, ValueError):
+                raise ArtifactError(
+                    f"the checkpoint at {os.fspath(path)} is of another version of Coterie, which kept other arrays; "
+                    "choose another folder"
+                ) from None
         return done
 
     # ---- Ctrl-C ------------------------------------------------------------------------------------
