@@ -38,15 +38,16 @@ def profile_row(profile: Profile, train: Interactions, stacklevel: int) -> sp.cs
         for item, rating in profile.items():
             if not _is_rating(rating):
                 raise ParameterError(
-                    f"the profile rates {train.items.name(train.items.index(item))} with {_shown(rating)}; ratings are numbers of at most "
-                    f"{LARGEST_RATING:g} in size"
+                    f"the profile rates {train.items.name(train.items.index(item))} with {_shown(rating)}; "
+                    f"ratings are numbers of at most {LARGEST_RATING:g} in size"
                 )
     values = np.array(list(profile.values()), np.float32)
     low, high = train.scale
     if low < high and len(values) and not (values.min() >= low and values.max() <= high):
         item, rating = next((i, r) for i, r in profile.items() if not low <= r <= high)
         warnings.warn(
-            f"the profile rates {train.items.name(train.items.index(item))} with {float(rating):g}, off the scale of the data, {low:g} to {high:g}",
+            f"the profile rates {train.items.name(train.items.index(item))} with {float(rating):g}, "
+            f"off the scale of the data, {low:g} to {high:g}",
             DataWarning,
             stacklevel=stacklevel + 1,
         )
