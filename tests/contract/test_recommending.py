@@ -20,6 +20,7 @@ from tests.contract.cases import (
     UNRATED_ITEM,
     Case,
     assert_same,
+    by_products,
     each_case,
     each_model,
     fitted,
@@ -105,9 +106,14 @@ def test_lists_are_the_best_scores_in_order(case: Case, exclude_seen: bool, k: i
         seen = set(profiles[row].indices.tolist()) if exclude_seen else set()
         columns = expected_list(scores[row], seen, k)
         part = lists.get(user, table.clear())
-        assert part["item"].to_list() == x.items.ids[columns].tolist()
+        listed = x.items.indices(part["item"]).tolist()
+        if by_products(case):  # what differs by rounding alone may come in either order
+            assert_same(case, scores[row, listed], scores[row, columns])
+            assert len(set(listed) - seen) == len(columns)
+        else:
+            assert listed == columns
         assert part["rank"].to_list() == list(range(1, len(columns) + 1))
-        assert_same(case, part["score"].to_numpy(), scores[row, columns])
+        assert_same(case, part["score"].to_numpy(), scores[row, listed])
         assert part["title"].to_list() == [f"Title {i} (1999)" for i in part["item"]]
     assert list(lists) == [user for user in x.users.ids.tolist() if user in lists]
 
