@@ -163,6 +163,7 @@ def test_the_real_data_is_sound(shared: Path) -> None:
     assert report.exit_status == 0
     assert [c.name for c in report.checks if c.status == "warn"] == []
     assert report["in the catalog but not rated"].count == 18
+    assert report["in the catalog but not rated"].detail == "of 9,742 items"
 
 
 # ---- descriptions ----------------------------------------------------------------------------------------------

@@ -188,11 +188,11 @@ def _catalog(dataset: Dataset, x: Interactions) -> Iterable[Check]:
     unknown = rated & (dataset.catalog.vocabulary.indices(x.items.ids, missing="skip") < 0)
     place = x.items.indices(dataset.catalog.vocabulary.ids, missing="skip")
     unrated = ~(rated[place] & (place >= 0)) if x.n_items else np.ones(len(place), bool)
-    n = int(unknown.sum())
+    n, alone = int(unknown.sum()), int(unrated.sum())
     detail = f"items, with {int(x.item_counts[unknown].sum()):,} ratings: {_ids(x.items, unknown)}" if n else "none"
     return (
         Check(names[0], "warn" if n else "ok", n, detail),
-        Check(names[1], "ok", int(unrated.sum()), f"items of {len(place):,}"),
+        Check(names[1], "ok", alone, f"{'' if alone else 'none '}of {len(place):,} items"),
     )
 
 
