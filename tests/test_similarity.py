@@ -228,6 +228,8 @@ def test_large_data_goes_another_way_to_the_same_bytes(crowd: Interactions, name
         patch.setattr(nearest, "_GRAM_PRODUCTS", 0)
         patch.setattr(nearest, "_corated_neighbors", None)  # would fail if it were called
         large = similarity.neighbors(crowd, name, 9, axis)
+        with pytest.raises(ParameterError, match="reading must be"):
+            similarity.neighbors(crowd, name, 9, axis, reading="code")  # type: ignore[arg-type]
     assert large.indices.tobytes() == small.indices.tobytes()
     assert large.values.tobytes() == small.values.tobytes()
 

@@ -96,6 +96,7 @@ def neighbors(
     Ties go to the smaller row number.
     """
     found = named(measure)
+    found.code(reading)  # also where it makes no difference
     _check_neighbors(n_neighbors, shrinkage, min_overlap)
     if _gram_applies(x, found, axis, shrinkage, min_overlap):
         indices, values = _gram_neighbors(x, found, n_neighbors, axis)

@@ -109,13 +109,16 @@ def test_results_without_room_for_them_are_refused(solver: Solver) -> None:
             half_sweep(wide, rows.indptr, rows.indices, rows.data, ridge, out, solver)
 
 
-@pytest.mark.parametrize("solver", ["cg", "ials++"])
-def test_a_bias_needs_the_exact_solver_and_equal_weights(solver: Solver) -> None:
+@pytest.mark.parametrize(
+    ("solver", "more"),
+    [("cg", {}), ("ials++", {}), ("cholesky", {"weight": (0.0, 1.0)}), ("cholesky", {"base": np.eye(37)})],
+)
+def test_a_bias_needs_the_exact_solver_equal_weights_and_no_base(solver: Solver, more: dict[str, Any]) -> None:
     system, rows, ridge = world(37, "biases")
-    out = np.zeros((rows.shape[0], 64), np.float32)
-    for other, how in ((system, solver), (system._replace(weight=(0.0, 1.0)), "cholesky")):
-        with pytest.raises(ValueError, match="a bias takes equal weights"):
-            half_sweep(pad_system(other), rows.indptr, rows.indices, rows.data, ridge, out, how)  # type: ignore[arg-type]
+    wide = pad_system(system._replace(**more))
+    out = np.zeros((rows.shape[0], wide.fixed.shape[1]), np.float32)
+    with pytest.raises(ValueError, match="a bias takes equal weights, no base"):
+        half_sweep(wide, rows.indptr, rows.indices, rows.data, ridge, out, solver)
 
 
 @pytest.mark.parametrize("k", [1, 16, 17])

@@ -100,8 +100,8 @@ class Vocabulary:
             raise UnknownIdError(f"unknown {self.what} {text.strip()}")
         return int(text)
 
-    def name(self, row: int) -> str:
-        """What errors call a row: "item 50"."""
+    def name(self, row: int | np.integer[Any]) -> str:
+        """What messages call a row: "item 50"."""
         return f"{self.what} {self.ids[row : row + 1].tolist()[0]!r}"
 
     def index(self, id: Id) -> int:

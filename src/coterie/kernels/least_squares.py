@@ -185,7 +185,7 @@ def half_sweep(
     ----------
     solver : {"cholesky", "cg", "ials++"}
         Exact solutions; or, from what `out` holds, `steps` steps of conjugate gradients; or one exact solution for
-        each `block` of unknowns in turn, given the others. A bias takes the first.
+        each `block` of unknowns in turn, given the others. A bias takes "cholesky".
     who : callable
         What errors call a row.
 

@@ -126,7 +126,7 @@ class BPR(FactorModel):
             epoch.objective = self._ascend(cells, random, np.float32(rate), users, items, biases)
         self.item_factors_ = items[:, :d].copy()
         if self.biases:
-            self.item_biases_ = biases
+            self.item_biases_, self.rated_ = biases, rated
         self.user_factors_, offsets = self._fold_in(train.to_scipy())
         if offsets is not None:
             self.user_offsets_ = offsets

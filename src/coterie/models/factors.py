@@ -207,7 +207,7 @@ class FactorModel(Recommender):
         solve_items(
             changed_items,
             merged.to_scipy()[:, changed_items].tocsc(),
-            lambda row: merged.items.name(int(changed_items[row])),
+            lambda row: merged.items.name(changed_items[row]),
         )
         self._forget_derived()
         self._fold_in_users(merged, np.arange(merged.n_users))

@@ -22,8 +22,7 @@ def require_solvable(train: Interactions, regularization: float, unknowns: int) 
     """Refuse before a long fit what folding in would refuse after it: people with too few ratings, and no λ."""
     few = np.flatnonzero((train.user_counts > 0) & (train.user_counts < unknowns))
     if regularization == 0 and len(few):
-        user = train.users.ids[few[:1]].tolist()[0]
-        raise singular(f"user {user!r}", int(train.user_counts[few[0]]), unknowns)
+        raise singular(train.users.name(few[0]), int(train.user_counts[few[0]]), unknowns)
 
 
 class LeastSquaresFoldIn:

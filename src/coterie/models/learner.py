@@ -251,9 +251,8 @@ class Learner(ABC):
         """
         added = merged.n_items - self.train_.n_items
         if added:
-            first = merged.items.ids[self.train_.n_items : self.train_.n_items + 1].tolist()[0]
             raise CapabilityError(
-                f"{type(self).__name__} has learned nothing about new items: item {first!r}"
+                f"{type(self).__name__} has learned nothing about new items: {merged.items.name(self.train_.n_items)}"
                 f"{f' and {added - 1:,} more' if added > 1 else ''}; "
                 "fit it to all the data: model.fit(model.train_.merge(new), model.catalog_)"
             )

@@ -75,7 +75,7 @@ def strangers_in_training(split: Split) -> Iterator[Finding]:
             "strangers in training",
             "error",
             f"{counted(n, 'user')} that should be {chosen(n, 'a stranger has', 'strangers have')} training ratings, "
-            f"the first of them user {split.train.users.ids[known[:1]].tolist()[0]!r}. Remove these ratings from "
+            f"the first of them {split.train.users.name(known[0])}. Remove these ratings from "
             "training, or make the split with split_users.",
             n,
         )
@@ -146,7 +146,7 @@ def people_twice(split: Split) -> Iterator[Finding]:
             "people under two ids",
             "warning",
             f"{counted(n, 'test user')} {chosen(n, 'has', 'have')} exactly the ratings of another user, the first of "
-            f"them user {split.test.users.ids[doubled[:1]].tolist()[0]!r}. If they are one person under two ids, "
+            f"them {split.test.users.name(doubled[0])}. If they are one person under two ids, "
             "training knows the answers: keep one of the two.",
             n,
         )

@@ -25,13 +25,12 @@ def check_folds(folds: Sequence[Split]) -> list[Finding]:
     if not (n := len(repeated)):
         return []
     user, item = divmod(int(repeated[0]), first.n_items)
-    ids = first.users.ids[user : user + 1].tolist()[0], first.items.ids[item : item + 1].tolist()[0]
     return [
         Finding(
             "ratings tested twice",
             "error",
             f"{counted(n, 'rating')} {chosen(n, 'is a test rating', 'are test ratings')} of more than one fold, the "
-            f"first of user {ids[0]!r} and item {ids[1]!r}, so that the mean over folds counts "
+            f"first of {first.users.name(user)} and {first.items.name(item)}, so that the mean over folds counts "
             f"{chosen(n, 'it', 'them')} more than once. Make the folds with k_folds.",
             n,
         )

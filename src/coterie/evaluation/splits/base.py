@@ -263,9 +263,7 @@ def shared_pairs(one: Interactions, other: Interactions) -> Array:
 
 def pair_in_words(x: Interactions, at: int) -> str:
     """The rating at a place of `x` by its ids."""
-    user = x.users.ids[x.user_index[at : at + 1]].tolist()[0]
-    item = x.items.ids[x.indices[at : at + 1]].tolist()[0]
-    return f"user {user!r} and item {item!r}"
+    return f"{x.users.name(x.user_index[at])} and {x.items.name(x.indices[at])}"
 
 
 def _check_parts(train: Interactions, test: Interactions, given: Interactions | None, leaky: bool) -> None:
@@ -287,8 +285,8 @@ def _check_parts(train: Interactions, test: Interactions, given: Interactions | 
             )
     if given is not None and (known := np.flatnonzero((given.user_counts > 0) & (train.user_counts > 0))).size:
         raise DataError(
-            f"{len(known):,} users have both given and training ratings, the first of them user "
-            f"{given.users.ids[known[:1]].tolist()[0]!r}; the users of given must be strangers to training"
+            f"{len(known):,} users have both given and training ratings, the first of them "
+            f"{given.users.name(known[0])}; the users of given must be strangers to training"
         )
 
 
