@@ -46,7 +46,7 @@ class SVD(FactorModel):
     values are 0, and so are their factors.
 
     A profile x is folded in by projection, :math:`p = x V_k`; for a known user that is the row of
-    :math:`U_k \Sigma_k`. The score is linear in the profile, so that `explain` is exact: item j adds
+    :math:`U_k \Sigma_k` (Cremonesi et al., equation 12). The score is linear in the profile, so that `explain` is exact: item j adds
     :math:`x_j (V_k V_k^\top)_{ji}`. `update` folds in changed and new users; what is known of items stays, and new
     items have no score before the next fit.
 
@@ -72,7 +72,8 @@ class SVD(FactorModel):
     ----------
     B. Sarwar, G. Karypis, J. Konstan and J. Riedl, "Application of dimensionality reduction in recommender system: a
     case study", WebKDD 2000. A. Paterek, "Improving regularized singular value decomposition for collaborative
-    filtering", KDD Cup 2007.
+    filtering", KDD Cup 2007. P. Cremonesi, Y. Koren and R. Turrin, "Performance of recommender algorithms on top-N
+    recommendation tasks", RecSys 2010.
     """
 
     name: ClassVar[str] = "svd"
