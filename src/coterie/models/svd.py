@@ -46,7 +46,7 @@ class SVD(FactorModel):
     values are 0, and so are their factors.
 
     A profile x is folded in by projection, :math:`p = x V_k`; for a known user that is the row of
-    :math:`U_k \Sigma_k` (Cremonesi et al., equation 12). The score is linear in the profile, so that `explain` is exact:
+    :math:`U_k \Sigma_k` (Cremonesi et al., equation 12). The score is linear in the profile, so `explain` is exact:
     item j adds :math:`x_j (V_k V_k^\top)_{ji}`. `update` folds in changed and new users; what is known of items stays,
     and new items have no score before the next fit.
 
